@@ -1,0 +1,254 @@
+"""What a bay does next: a table of moves, and nothing else.
+
+Everything that decides how a bay moves lives in this file, and this file
+touches no device, disk, clock or network. `station.py` feeds it events and
+carries out the effects it returns.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from dock_agent.machine import IllegalMove
+from dock_agent.recording import BayName, BayState, CameraId, Colour
+
+
+@dataclass(frozen=True, slots=True)
+class Docked:
+    """Something was put in the bay; `token` tells this contact from the next."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The camera said which one it is, and whether it can report its battery."""
+
+    camera: CameraId
+    reports_charge: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The inventory is committed: so many files, so many bytes."""
+
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """So many files are safe, so many bytes are read, since the docking began."""
+
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Every file is verified or held; the second full pass begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The docking is sealed, and this many of its files are safe."""
+
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfRoom:
+    """The vault cannot take what is on the camera."""
+
+    missing: int  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRead:
+    """The camera reported its battery."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Undocked:
+    """The camera was taken out, whether or not it was time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The camera that was pulled from here is docked again, or was let go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Something went wrong that only a person can put right."""
+
+    code: str  # what the page shows: "D-20"
+    reason: str  # what IT reads
+
+
+Event = (
+    Docked
+    | Identified
+    | Listed
+    | Advanced
+    | Copied
+    | Sealed
+    | OutOfRoom
+    | ChargeRead
+    | Undocked
+    | Returned
+    | Failed
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identify:
+    """Find out which camera this is."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offload:
+    """Copy, verify and seal everything on the camera."""
+
+    camera: CameraId
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop whatever is being done in this bay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Change the light."""
+
+    colour: Colour
+
+
+Effect = Identify | Offload | Cancel | Show
+
+
+@dataclass(frozen=True, slots=True)
+class Bay:
+    """One bay, as it is now. Sizes are bytes, `percent` is the battery's."""
+
+    name: BayName
+    state: BayState = BayState.EMPTY
+    token: str | None = None
+    camera: CameraId | None = None
+    reports_charge: bool = True
+    percent: int | None = None
+    files_total: int = 0
+    files_done: int = 0
+    size_total: int = 0
+    size_done: int = 0
+    code: str | None = None
+    reason: str | None = None
+
+    @property
+    def charged(self) -> bool:
+        """Whether the battery is full, or cannot be asked."""
+        return not self.reports_charge or (self.percent or 0) >= FULL
+
+    @property
+    def colour(self) -> Colour:
+        """What the light says: offload and charge decide it together."""
+        match self.state:
+            case BayState.EMPTY:
+                return Colour.OFF
+            case BayState.FAULT | BayState.PULLED:
+                return Colour.RED
+            case BayState.SEALED if self.charged:
+                return Colour.GREEN
+            case _:
+                return Colour.AMBER
+
+
+FULL = 95  # percent; lithium cells are held below 100 on purpose
+
+_S = BayState
+_BUSY = (_S.IDENTIFYING, _S.COPYING, _S.CHECKING, _S.WAITING)
+_HELD = (*_BUSY, _S.SEALED, _S.FAULT)  # a camera is in the bay
+MOVES: Mapping[tuple[BayState, type[Event]], BayState] = {
+    (_S.EMPTY, Docked): _S.IDENTIFYING,
+    (_S.PULLED, Docked): _S.IDENTIFYING,
+    (_S.IDENTIFYING, Identified): _S.IDENTIFYING,
+    (_S.IDENTIFYING, Listed): _S.COPYING,
+    (_S.COPYING, Advanced): _S.COPYING,
+    (_S.COPYING, Copied): _S.CHECKING,
+    (_S.CHECKING, Advanced): _S.CHECKING,
+    (_S.CHECKING, Sealed): _S.SEALED,
+    (_S.IDENTIFYING, OutOfRoom): _S.WAITING,
+    (_S.COPYING, OutOfRoom): _S.WAITING,
+    (_S.WAITING, Identified): _S.IDENTIFYING,  # there is room again
+    # Pulled after the last byte was proved: the seal still arrives, and is true.
+    (_S.PULLED, Sealed): _S.EMPTY,
+    (_S.PULLED, Returned): _S.EMPTY,
+    **{(s, ChargeRead): s for s in _HELD},
+    **{(s, Failed): _S.FAULT for s in _HELD},
+    **{(s, Undocked): _S.PULLED for s in _BUSY},
+    (_S.SEALED, Undocked): _S.EMPTY,
+    (_S.FAULT, Undocked): _S.EMPTY,
+}
+
+
+def step(bay: Bay, event: Event) -> tuple[Bay, list[Effect]]:
+    """Return the bay after `event`, and what must now be done about it.
+
+    Raises `IllegalMove` where the table has no such move.
+    """
+    try:
+        moved = replace(bay, state=MOVES[bay.state, type(event)])
+    except KeyError:
+        raise IllegalMove(f"bay {bay.name}: {event} while {bay.state}") from None
+    if moved.state is _S.EMPTY:
+        moved = Bay(bay.name)
+    moved, effects = _enter(moved, event)
+    if moved.colour is not bay.colour:
+        effects.append(Show(moved.colour))
+    return moved, effects
+
+
+def _enter(bay: Bay, event: Event) -> tuple[Bay, list[Effect]]:
+    match event:
+        case Docked(token):
+            fresh = Bay(bay.name, bay.state, token=token)
+            return fresh, [Identify(token)]
+        case Identified(camera, reports_charge):
+            known = replace(bay, camera=camera, reports_charge=reports_charge)
+            return known, [Offload(camera)]
+        case Listed(files, size):
+            return replace(bay, files_total=files, size_total=size), []
+        case Advanced(files, size):
+            return replace(bay, files_done=files, size_done=size), []
+        case Sealed(files) if bay.state is _S.SEALED:
+            return _sealed(bay, files)
+        case ChargeRead(percent):
+            return replace(bay, percent=percent), []
+        case Undocked():
+            return replace(bay, token=None), [Cancel()]
+        case Failed(code, reason):
+            return replace(bay, code=code, reason=reason), [Cancel()]
+        case OutOfRoom() | Copied() | Sealed() | Returned():
+            return bay, []
+        case _:
+            assert_never(event)
+
+
+def _sealed(bay: Bay, files: int) -> tuple[Bay, list[Effect]]:
+    """Go green only if the seal covers every file that was listed."""
+    if files == bay.files_total:
+        return replace(bay, files_done=files, size_done=bay.size_total), []
+    reason = f"sealed with {files} of {bay.files_total} files"
+    return replace(bay, state=_S.FAULT, code="D-20", reason=reason), []
+
+
+def as_mermaid() -> str:
+    """Draw the table; `docs/states.md` holds it and a test compares the two."""
+    lines = ["stateDiagram-v2", f"    [*] --> {_S.EMPTY}"]
+    lines += [f"    {a} --> {b}: {e.__name__}" for (a, e), b in MOVES.items()]
+    return "\n".join(lines)

@@ -1,0 +1,55 @@
+"""What the commands share: the configuration option, and how they print."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from dock_agent.config import Config, load, locate
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class ConfigFile(click.ParamType):
+    """Reads the configuration while the command line is parsed."""
+
+    name = "path"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Config:
+        del param, ctx
+        return value if isinstance(value, Config) else load(Path(value))
+
+
+def with_config(command: Command) -> Command:
+    """Add `--config PATH`; the command gets the configuration as `config`."""
+    return click.option(
+        "--config",
+        type=ConfigFile(),
+        default=lambda: str(locate(None)),
+        help="Configuration file (default: $DOCK_CONFIG, else /etc/dock-agent/).",
+    )(command)
+
+
+def with_json(command: Command) -> Command:
+    """Add `--json`; the command gets it as `as_json`."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print JSON for a script."
+    )(command)
+
+
+def print_json(thing: Any) -> None:
+    """Print any of our own types as one JSON document."""
+    click.echo(msgspec.json.format(msgspec.json.encode(thing), indent=2))
+
+
+def size(count: float) -> str:
+    """Return bytes for people: decimal units, as disks are sold."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:  # noqa: PLR2004  the step between units
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

@@ -1,0 +1,14 @@
+"""The log for people: one line per thing that happened, key=value, to stderr."""
+
+import logging
+
+
+def set_up(*, verbose: bool) -> None:
+    """Send log lines to standard error, where systemd's journal reads them."""
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)-7s %(name)s %(message)s",
+        datefmt="%H:%M:%S",
+    )
+    for noisy in ("httpx", "httpcore", "waitress", "watchdog"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,35 @@
+"""How one file moves while its camera is offloaded: a table."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from dock_agent.recording import FileState
+
+
+class FileMove(StrEnum):
+    """What can happen to a file."""
+
+    PROVED = "proved"  # its part was read back from the medium and matched
+    NAMED = "named"  # renamed, its directory is on the disk
+    MATCHED = "matched"  # the camera's bytes equal what an earlier docking holds
+    PASSED_OVER = "passed over"  # not a regular file
+    GIVEN_UP = "given up"  # this docking will not have it
+    DOUBTED = "doubted"  # its bytes are not what was recorded
+
+
+_S, _M = FileState, FileMove
+MOVES: Mapping[tuple[FileState, FileMove], FileState] = {
+    (_S.LISTED, _M.PROVED): _S.PROVEN,
+    (_S.LISTED, _M.MATCHED): _S.HELD,
+    (_S.LISTED, _M.PASSED_OVER): _S.SKIPPED,
+    (_S.LISTED, _M.GIVEN_UP): _S.MISSED,
+    (_S.PROVEN, _M.NAMED): _S.VERIFIED,
+    (_S.PROVEN, _M.GIVEN_UP): _S.MISSED,
+    **{(s, _M.DOUBTED): _S.QUARANTINED for s in (_S.LISTED, _S.PROVEN, _S.VERIFIED)},
+}
+
+SAFE = frozenset({_S.VERIFIED, _S.HELD})
+"""States in which the file's bytes are in the vault, proved."""
+
+SETTLED = frozenset({*SAFE, _S.SKIPPED})
+"""States that do not keep a docking from being complete."""

@@ -1,0 +1,184 @@
+"""What a docking's child says to its parent, and what it hears.
+
+The child reads the camera, writes the vault and proves; the parent owns the
+database. The child waits for the answer to each message marked so, and gives
+up when the pipe closes: without a parent nothing gets its name.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dock_agent.recording import Digest, FileId, ReadBack
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One entry of the camera's tree, as the scan saw it.
+
+    `path` is the raw name below the camera's root; `skipped` says why it is not
+    evidence ("symlink", "fifo", "hard link", …), or is None.
+    """
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    device: int
+    inode: int
+    skipped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What the parent says about one listed file.
+
+    `stored` is its name below the bag's `data/`. `held` is the digest an earlier
+    docking of this camera recorded for the same path, size and time: then the
+    source is read and compared, and copied only if it differs.
+    """
+
+    id: FileId
+    path: bytes
+    stored: str
+    size: int
+    mtime_ns: int
+    device: int
+    inode: int
+    held: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is known of one copy once it was read back."""
+
+    id: FileId
+    digest: Digest
+    parts: tuple[Digest, ...]  # of PART_SIZE bytes each, the last one shorter
+    method: ReadBack
+    counted: int  # bytes the kernel says were read from the medium
+
+
+# ---- child to parent -------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The whole scan. Answered by `Plan`."""
+
+    found: tuple[Found, ...]
+    file_system: str  # "vfat", "exfat", "ext4", "fuse", …
+    resolution_ns: int  # of its time stamps
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """These parts were read back and match. Answered by `Go`; then renamed."""
+
+    proofs: tuple[Proof, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """These have their names, durably. Answered by `Go`."""
+
+    files: tuple[FileId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """The camera still holds what the vault already has. Answered by `Go`."""
+
+    id: FileId
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """This file was not copied, and why. Answered by `Go`."""
+
+    id: FileId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """The second pass read other bytes than were recorded. Answered by `Go`."""
+
+    id: FileId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """Files safe and bytes read so far. Not answered."""
+
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class AllCopied:
+    """Every planned file is settled; the second pass begins. Answered by `Go`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllPassed:
+    """The second pass is over. Answered by `Go`; the child then ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The child cannot go on. Not answered; it ends.
+
+    `error` is the class name in `errors.py`, `detail` the sentence.
+    """
+
+    error: str
+    detail: str
+    missing: int = 0  # bytes, for `NoRoom`
+
+
+Said = (
+    Inventory
+    | Proved
+    | Named
+    | Matched
+    | GivenUp
+    | Doubted
+    | Progressed
+    | AllCopied
+    | AllPassed
+    | Ended
+)
+
+
+# ---- parent to child -------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Where to read, and where to write: the child's whole knowledge."""
+
+    source: Path  # the camera's root directory, mounted
+    bag: Path  # the docking's bag in the vault; `data/` below it
+    reserve: int  # bytes of the vault to leave free
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The answer to `Inventory`, once it is committed."""
+
+    files: tuple[Planned, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """It is committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The database could not take it: touch nothing more, and end."""
+
+    reason: str
+
+
+Heard = Plan | Go | Stop

@@ -1,0 +1,97 @@
+"""The words of the trade as types: identifiers, states, and what they name."""
+
+from enum import StrEnum
+from typing import NewType
+
+CameraId = NewType("CameraId", str)  # "KT-Z3:KTZ3A00017": model, colon, serial
+DockingId = NewType("DockingId", str)  # a ULID, 26 characters
+RecordingId = NewType("RecordingId", str)  # a ULID
+FileId = NewType("FileId", int)
+TransferId = NewType("TransferId", int)
+BayName = NewType("BayName", str)
+DestinationName = NewType("DestinationName", str)
+Digest = NewType("Digest", str)  # SHA-256 as 64 lower-case hexadecimal digits
+
+PART_SIZE = 8 << 20  # bytes: parts are hashed in the offload pass, and sent later
+
+
+class BayState(StrEnum):
+    """How far a bay has got with the camera in it."""
+
+    EMPTY = "empty"  # no camera in the bay
+    IDENTIFYING = "identifying"  # something is there; which camera is it?
+    COPYING = "copying"  # files are being copied and verified one by one
+    CHECKING = "checking"  # everything is copied; a second full pass runs
+    SEALED = "sealed"  # every file is verified, the manifest is signed
+    WAITING = "waiting"  # the vault has no room: the footage stays on the camera
+    PULLED = "pulled"  # the camera left before its docking was sealed
+    FAULT = "fault"  # a person must look
+
+
+class Colour(StrEnum):
+    """What the light over a bay says to an officer."""
+
+    OFF = "off"
+    AMBER = "amber"  # leave it
+    GREEN = "green"  # take it
+    RED = "red"  # dock it again, or call someone
+
+
+class DockingState(StrEnum):
+    """One visit of one camera to one bay."""
+
+    OPENED = "opened"  # the camera is known, nothing is listed yet
+    COPYING = "copying"  # the inventory is committed, files arrive
+    CHECKING = "checking"  # the second full pass
+    SEALED = "sealed"  # every file accounted for, manifest written and signed
+    INTERRUPTED = "interrupted"  # the camera or the agent went away
+    WAITING = "waiting"  # no room for it
+    FAULT = "fault"  # something only a person can put right
+
+
+class FileState(StrEnum):
+    """One file of one docking."""
+
+    LISTED = "listed"  # in the inventory, nothing copied
+    PROVEN = "proven"  # a part is on the medium and matched; it has no name yet
+    VERIFIED = "verified"  # it has its name, and its bytes were read back
+    HELD = "held"  # an earlier docking of this camera holds the same bytes
+    SKIPPED = "skipped"  # not a regular file: recorded, never followed
+    MISSED = "missed"  # it could not be copied in this docking
+    QUARANTINED = "quarantined"  # kept because something is wrong
+
+
+class TransferState(StrEnum):
+    """One object on its way to one destination."""
+
+    BLOCKED = "blocked"  # the docking's other objects go first
+    QUEUED = "queued"
+    SENDING = "sending"
+    CONFIRMED = "confirmed"  # the destination has proved the whole object
+    REFUSED = "refused"  # a person must look
+
+
+class LinkState(StrEnum):
+    """The way to one destination."""
+
+    UNKNOWN = "unknown"  # not tried yet
+    OFFLINE = "offline"
+    CAPTIVE = "captive"  # a portal answers in the destination's place
+    METERED = "metered"
+    ONLINE = "online"
+
+
+class Proof(StrEnum):
+    """What a confirmation rests on, strongest first."""
+
+    READ_BACK = "read-back"  # every byte fetched again, SHA-256 equal
+    ECHOED = "echoed"  # a digest the destination computed itself and returned
+    NONE = "none"  # size or status alone: never confirms
+
+
+class ReadBack(StrEnum):
+    """How a copy was read again, as the custody log states it."""
+
+    DIRECT = "direct"  # O_DIRECT, with the thread's own read_bytes as proof
+    DROPPED = "dropped"  # cache dropped and seen to be dropped, then read
+    CACHED = "cached"  # may have come from the page cache: never erase-eligible

@@ -1,0 +1,138 @@
+"""The tables, as numbered steps that are applied once each.
+
+Times are RFC 3339 UTC text, sizes bytes, states the words of `recording.py`.
+A step that has been released is never edited: the next change is a new step.
+"""
+
+FIRST = """
+CREATE TABLE camera (
+    id TEXT PRIMARY KEY,                -- model:serial
+    model TEXT NOT NULL,
+    serial TEXT NOT NULL,
+    first_seen TEXT NOT NULL,
+    last_seen TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE docking (
+    id TEXT PRIMARY KEY,                -- ULID
+    camera TEXT NOT NULL REFERENCES camera (id),
+    bay TEXT NOT NULL,
+    state TEXT NOT NULL,
+    bag TEXT NOT NULL,                  -- below the vault
+    identity TEXT NOT NULL,             -- JSON: port, token, serials, file system
+    opened_at TEXT NOT NULL,
+    ended_at TEXT,                      -- sealed, or given up
+    complete INTEGER,                   -- of a sealed one: 1 if nothing is missing
+    reason TEXT
+) STRICT;
+CREATE INDEX docking_open ON docking (camera, state) WHERE state <> 'sealed';
+CREATE INDEX docking_camera ON docking (camera, id);
+
+CREATE TABLE recording (
+    id TEXT PRIMARY KEY,                -- ULID
+    docking TEXT NOT NULL REFERENCES docking (id),
+    camera TEXT NOT NULL REFERENCES camera (id),
+    officer TEXT,
+    start TEXT NOT NULL,
+    name TEXT NOT NULL                  -- what its files share: directory and stem
+) STRICT;
+CREATE INDEX recording_docking ON recording (docking);
+CREATE INDEX recording_start ON recording (start, id);
+
+CREATE TABLE file (
+    id INTEGER PRIMARY KEY,
+    docking TEXT NOT NULL REFERENCES docking (id),
+    recording TEXT REFERENCES recording (id),
+    path BLOB NOT NULL,                 -- raw bytes, as on the camera
+    stored TEXT NOT NULL,               -- below the bag's data/
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    sha256 TEXT,
+    method TEXT,                        -- how it was read back
+    counted INTEGER,                    -- bytes the kernel read from the medium
+    held_by INTEGER REFERENCES file (id),
+    reason TEXT,
+    UNIQUE (docking, path)
+) STRICT;
+CREATE INDEX file_sha256 ON file (sha256) WHERE sha256 IS NOT NULL;
+CREATE INDEX file_recording ON file (recording);
+CREATE INDEX file_state ON file (docking, state);
+
+CREATE TABLE part (                     -- PART_SIZE bytes each, from the offload
+    file INTEGER NOT NULL REFERENCES file (id),
+    number INTEGER NOT NULL,            -- from 1
+    sha256 TEXT NOT NULL,
+    PRIMARY KEY (file, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE destination (
+    name TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    link TEXT NOT NULL,
+    link_since TEXT,
+    last_success TEXT,
+    last_failure TEXT,
+    failure TEXT,                       -- in words
+    try_after TEXT,                     -- the whole destination rests until then
+    attempts INTEGER NOT NULL DEFAULT 0,
+    capabilities TEXT NOT NULL DEFAULT '{}',
+    clock_offset_ms INTEGER
+) STRICT;
+
+CREATE TABLE transfer (
+    id INTEGER PRIMARY KEY,
+    destination TEXT NOT NULL REFERENCES destination (name),
+    docking TEXT NOT NULL REFERENCES docking (id),
+    file INTEGER REFERENCES file (id),  -- NULL for the bag's own files
+    path TEXT NOT NULL,                 -- below the vault
+    key TEXT NOT NULL,                  -- at the destination, after the prefix
+    size INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    state TEXT NOT NULL,
+    priority INTEGER NOT NULL,          -- smaller goes first
+    created_at TEXT NOT NULL,
+    due_at TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    lease_until TEXT,
+    upload TEXT,                        -- the destination's handle
+    generation INTEGER NOT NULL DEFAULT 0,
+    sent INTEGER NOT NULL DEFAULT 0,    -- bytes acknowledged
+    etag TEXT,
+    version TEXT,
+    proof TEXT,
+    confirmed_at TEXT,
+    failure TEXT,
+    UNIQUE (destination, key)
+) STRICT;
+CREATE INDEX transfer_queued ON transfer (destination, priority, due_at, id)
+    WHERE state = 'queued';
+CREATE INDEX transfer_sending ON transfer (lease_until) WHERE state = 'sending';
+CREATE INDEX transfer_unsent ON transfer (created_at) WHERE state <> 'confirmed';
+CREATE INDEX transfer_docking ON transfer (docking, destination, state);
+CREATE INDEX transfer_file ON transfer (file);
+
+CREATE TABLE transfer_part (
+    transfer INTEGER NOT NULL REFERENCES transfer (id) ON DELETE CASCADE,
+    generation INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    etag TEXT NOT NULL,
+    PRIMARY KEY (transfer, generation, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE custody (
+    seq INTEGER PRIMARY KEY,            -- from 1, no gaps
+    docking TEXT,                       -- NULL: about the station
+    docking_seq INTEGER,
+    line TEXT NOT NULL,                 -- canonical JSON, no newline
+    sha256 TEXT NOT NULL UNIQUE         -- of the line's bytes
+) STRICT;
+CREATE INDEX custody_docking ON custody (docking, docking_seq);
+
+CREATE TRIGGER custody_keeps BEFORE DELETE ON custody
+BEGIN SELECT RAISE (ABORT, 'the custody log is append-only'); END;
+CREATE TRIGGER custody_stands BEFORE UPDATE ON custody
+BEGIN SELECT RAISE (ABORT, 'the custody log is append-only'); END;
+"""
+
+STEPS: tuple[tuple[str, str], ...] = (("0001_first", FIRST),)

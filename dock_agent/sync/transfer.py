@@ -1,0 +1,30 @@
+"""How one object moves to one destination: a table."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from dock_agent.recording import TransferState
+
+
+class TransferMove(StrEnum):
+    """What can happen to a transfer."""
+
+    FREED = "freed"  # the objects that go before it are confirmed
+    CLAIMED = "claimed"  # a worker holds it, for the length of a lease
+    PROVED = "proved"  # the destination proved the whole object
+    POSTPONED = "postponed"  # unreachable, or the lease ran out: again later
+    TURNED_DOWN = "turned down"  # the destination will not take it as it stands
+    ASKED_AGAIN = "asked again"  # a person says: try once more
+    MISSED = "missed"  # a later look found that the destination lost it
+
+
+_S, _M = TransferState, TransferMove
+MOVES: Mapping[tuple[TransferState, TransferMove], TransferState] = {
+    (_S.BLOCKED, _M.FREED): _S.QUEUED,
+    (_S.QUEUED, _M.CLAIMED): _S.SENDING,
+    (_S.SENDING, _M.PROVED): _S.CONFIRMED,
+    (_S.SENDING, _M.POSTPONED): _S.QUEUED,
+    (_S.SENDING, _M.TURNED_DOWN): _S.REFUSED,
+    (_S.REFUSED, _M.ASKED_AGAIN): _S.QUEUED,
+    (_S.CONFIRMED, _M.MISSED): _S.QUEUED,
+}
