@@ -73,5 +73,3 @@ def stamp(instant: datetime) -> str:
 def unstamp(text: str) -> datetime:
     """Read what `stamp` wrote."""
     return datetime.fromisoformat(text)
-
-

@@ -225,7 +225,7 @@ def _explain(message: str) -> str:
 def _keys(where: str) -> list[str]:
     lists = {"bays": Bay, "destinations": Destination}
     tables = Config.__annotations__ | lists
-    kind = tables.get(where.split("[")[0].split(".")[0], Config)
+    kind = tables.get(where.split("[", maxsplit=1)[0].split(".", maxsplit=1)[0], Config)
     return list(getattr(kind, "__struct_fields__", ()))
 
 

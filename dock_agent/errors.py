@@ -63,6 +63,11 @@ class NoRoom(DockError):
     exit_code = 30
     hint = "Leave the footage on the camera; free or add space, then dock it again."
 
+    def __init__(self, message: str = "", missing: int = 0) -> None:
+        """`missing` is how many bytes too few there are, if that is known."""
+        super().__init__(message)
+        self.missing = missing
+
 
 class StoreError(DockError):
     """The station's database could not be used."""

@@ -1,6 +1,6 @@
 """The words of the trade as types: identifiers, states, and what they name."""
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import NewType
 
 CameraId = NewType("CameraId", str)  # "KT-Z3:KTZ3A00017": model, colon, serial
@@ -95,3 +95,10 @@ class ReadBack(StrEnum):
     DIRECT = "direct"  # O_DIRECT, with the thread's own read_bytes as proof
     DROPPED = "dropped"  # cache dropped and seen to be dropped, then read
     CACHED = "cached"  # may have come from the page cache: never erase-eligible
+
+
+class Priority(IntEnum):
+    """What goes to a destination first. Few, so that a claim can try each."""
+
+    MARKED = 1  # marked as evidence on the camera
+    NORMAL = 2

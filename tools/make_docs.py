@@ -40,10 +40,12 @@ def states() -> str:
 def configuration() -> str:
     """List every key of the configuration with its type and default."""
     parts = [
-        "# Configuration\n\nOne TOML file, found by `--config`, else `$DOCK_CONFIG`,"
-        " else\n`/etc/dock-agent/dock-agent.toml`. Relative paths start at the file."
-        " Unknown keys are\nrefused. Made from the types in"
-        " `dock_agent/config.py`; do not edit by hand.\n"
+        (
+            "# Configuration\n\nOne TOML file, found by `--config`, else `$DOCK_CONFIG`,"
+            " else\n`/etc/dock-agent/dock-agent.toml`. Relative paths start at the file."
+            " Unknown keys are\nrefused. Made from the types in"
+            " `dock_agent/config.py`; do not edit by hand.\n"
+        )
     ]
     tables = {
         "station": config.Station,

@@ -5,6 +5,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
+COARSE = 10  # minutes: above, an estimate is given in steps of five
+WEEKS = 10  # days: above, hours are not worth saying
+UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def eta_words(seconds: float | None) -> str | None:
@@ -18,9 +21,7 @@ def eta_words(seconds: float | None) -> str | None:
     if seconds < MINUTE:
         return "under 1 min"
     minutes = math.ceil(seconds / MINUTE)
-    if minutes > 10:
-        minutes = math.ceil(minutes / 5) * 5
-    return _hours(minutes)
+    return _hours(minutes if minutes <= COARSE else math.ceil(minutes / 5) * 5)
 
 
 def age_words(seconds: float) -> str:
@@ -30,27 +31,24 @@ def age_words(seconds: float) -> str:
     if seconds < DAY:
         return _hours(int(seconds // MINUTE))
     days, rest = divmod(int(seconds), DAY)
-    named = "1 day" if days == 1 else f"{days} days"
-    hours = rest // HOUR
-    return f"{named} {hours} h" if hours and days < 10 else named
+    named, hours = "1 day" if days == 1 else f"{days} days", rest // HOUR
+    return f"{named} {hours} h" if hours and days < WEEKS else named
 
 
 def _hours(minutes: int) -> str:
-    if minutes < 60:
-        return f"{minutes} min"
     hours, rest = divmod(minutes, 60)
+    if not hours:
+        return f"{rest} min"
     return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 def size_words(count: int) -> str:
-    """Return bytes in decimal units, rounded down to three digits."""
-    value, units = float(count), iter(("B", "kB", "MB", "GB", "TB", "PB"))
-    unit = next(units)
-    while value >= 1000 and unit != "PB":
-        value, unit = value / 1000, next(units)
-    if unit == "B" or value >= 100:
-        return f"{math.floor(value)} {unit}"
-    return f"{math.floor(value * 10) / 10:.1f} {unit}"
+    """Return bytes in decimal units, rounded down, so that room is never too much."""
+    power = min(max(0, len(str(count)) - 1) // 3, len(UNITS) - 1)
+    whole, rest = divmod(count, 1000**power)
+    if not power or len(str(whole)) > 2:  # noqa: PLR2004  three digits say enough
+        return f"{whole} {UNITS[power]}"
+    return f"{whole}.{rest * 10 // 1000**power} {UNITS[power]}"
 
 
 def clock_words(instant: datetime, zone: ZoneInfo) -> str:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from dock_agent.recording import BayState, Colour
 from dock_agent.watch.status import BayStatus
 from web_status.durations import eta_words
+from web_status.names import shown
 
 
 class Icon(StrEnum):
@@ -47,32 +48,34 @@ class Tile:
 
 
 LEAVE = "Leave it"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 ALMOST = 99  # percent: a bar is full only when its files are sealed
 
 
-def tile(bay: BayStatus, *, live: bool) -> Tile:
-    """Return the words for a bay; without live data nothing may be taken."""
-    said = replace(TILES[bay.state](bay), camera=camera_words(bay))
-    if live or bay.state is BayState.EMPTY:
+def tile(bay: BayStatus, *, live: bool, takes: bool) -> Tile:
+    """Return the words for a bay; without live data nothing may be taken.
+
+    `takes` is whether the dock takes cameras: else no bay asks for one.
+    """
+    said = TILES[bay.state](bay)
+    if bay.state is BayState.EMPTY:
+        return said if live and takes else replace(said, line="")
+    if live or said.treatment is Treatment.DOUBLE:
         return said
-    if said.treatment is Treatment.DOUBLE:
-        return said
-    return Tile(bay.name, LEAVE, "Not live", camera=said.camera)
+    return Tile(bay.name, LEAVE, "Not live", camera=_label(bay))
 
 
-def camera_words(bay: BayStatus) -> str:
-    """Return the label on the camera: "Cam 0102"; nothing while it is unknown."""
-    return f"Cam {bay.label}" if bay.label else ""
+def _label(bay: BayStatus) -> str:
+    return shown(bay.label or "")
 
 
 def _empty(bay: BayStatus) -> Tile:
-    return Tile(
-        bay.name, "Empty", "Dock a camera here", "", Icon.NONE, Treatment.OUTLINE
-    )
+    line = "Dock a camera here"
+    return Tile(bay.name, "Empty", line, "", Icon.NONE, Treatment.OUTLINE)
 
 
 def _identifying(bay: BayStatus) -> Tile:
-    return Tile(bay.name, LEAVE, "Reading camera…")
+    return Tile(bay.name, LEAVE, "Reading camera…", _label(bay))
 
 
 def _copying(bay: BayStatus) -> Tile:
@@ -85,8 +88,10 @@ def _checking(bay: BayStatus) -> Tile:
 
 def _working(bay: BayStatus, doing: str) -> Tile:
     left = eta_words(bay.eta_s)
-    line = f"{doing} {bay.done} of {bay.total}" + (f" · {left}" if left else "")
-    return Tile(bay.name, LEAVE, line, bar=_progress(bay))
+    line = f"{doing} {bay.done} of {bay.total}"
+    if left:
+        line += " · " + left.replace(" ", NO_BREAK)
+    return Tile(bay.name, LEAVE, line, _label(bay), bar=_progress(bay))
 
 
 def _progress(bay: BayStatus) -> int:
@@ -101,12 +106,12 @@ def _progress(bay: BayStatus) -> int:
 
 def _sealed(bay: BayStatus) -> Tile:
     if bay.done != bay.total:
-        return Tile(bay.name, LEAVE, f"{bay.done} of {bay.total} safe")
+        return Tile(bay.name, LEAVE, f"{bay.done} of {bay.total} safe", _label(bay))
     if bay.colour is not Colour.GREEN:
         return _charging(bay)
     charge = f"{bay.percent} % · " if bay.reports_charge and bay.percent else ""
     line = f"{charge}{_safe(bay)}"
-    return Tile(bay.name, "Take me", line, "", Icon.CHECK, Treatment.FILL)
+    return Tile(bay.name, "Take me", line, _label(bay), Icon.CHECK, Treatment.FILL)
 
 
 def _safe(bay: BayStatus) -> str:
@@ -116,24 +121,27 @@ def _safe(bay: BayStatus) -> str:
 def _charging(bay: BayStatus) -> Tile:
     """Say that the files are safe, and what the camera still waits for."""
     if bay.percent is None:
-        return Tile(bay.name, LEAVE, "All safe · charging", icon=Icon.BOLT)
-    line = f"All safe · charging {bay.percent} %"
-    return Tile(bay.name, LEAVE, line, icon=Icon.BOLT, bar=min(100, bay.percent))
+        return Tile(bay.name, LEAVE, "All safe · charging", _label(bay), Icon.BOLT)
+    line, bar = f"All safe · charging {bay.percent} %", min(100, bay.percent)
+    return Tile(bay.name, LEAVE, line, _label(bay), Icon.BOLT, bar=bar)
 
 
 def _waiting(bay: BayStatus) -> Tile:
-    return Tile(bay.name, LEAVE, "Dock full. Videos stay on the camera.")
+    return Tile(bay.name, LEAVE, "Dock full. Videos stay on the camera.", _label(bay))
 
 
 def _pulled(bay: BayStatus) -> Tile:
     line = "Removed too early. Dock it again."
     if bay.total:
         line = f"Removed at {bay.done} of {bay.total}. Nothing lost."
-    return Tile(bay.name, "Re-dock", line, "", Icon.WARN, Treatment.DOUBLE)
+    return Tile(bay.name, "Re-dock", line, _label(bay), Icon.WARN, Treatment.DOUBLE)
 
 
 def _fault(bay: BayStatus) -> Tile:
-    parts = (f"Code {bay.code}" if bay.code else "", camera_words(bay))
+    parts = (
+        f"Code {bay.code}" if bay.code else "",
+        f"Cam {_label(bay)}" if bay.label else "",
+    )
     line = " · ".join(part for part in parts if part) or "This bay needs IT"
     return Tile(bay.name, "Tell IT", line, "", Icon.WARN, Treatment.DOUBLE)
 

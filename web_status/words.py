@@ -1,13 +1,14 @@
 """What the whole board says, word for word. Pure; the page's script has no words."""
 
+import math
 from dataclasses import dataclass
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from dock_agent.recording import CameraId, LinkState
 from dock_agent.watch.status import Link, Owed, Queue, Room, Status, label
-from dock_agent.watch.verdict import Tone
+from dock_agent.watch.verdict import Tone, VerdictKey
 from web_status.durations import age_words, clock_words, size_words
+from web_status.names import shown
 from web_status.snapshot import Seen, usable
 from web_status.tiles import Icon, Tile, tile
 
@@ -24,27 +25,32 @@ class Footer:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The whole board. `lead` is the verdict, `rest` explains it."""
+    """The whole board. `lead` is the verdict, `rest` explains it.
+
+    `length` names the size with which the lead stays on one line.
+    """
 
     live: bool
     title: str
     lead: str
     rest: str
+    length: str
     tone: Tone
     icon: Icon
     tiles: tuple[Tile, ...]
     owed: tuple[str, ...]
     footer: Footer
-    clock: str
 
 
 ICONS = {Tone.GOOD: Icon.CHECK, Tone.WAIT: Icon.LOCK, Tone.BAD: Icon.WARN}
+LENGTHS = {"short": 12, "medium": 17, "long": math.inf}  # characters
 NOT_LIVE = "Not live"
+STAY = "Leave cameras docked"
 NO_NETWORK = "No network – videos are safe here"
 
 
-def board(seen: Seen, zone: ZoneInfo, now: datetime) -> Board:
-    """Say everything there is to say about the dock at the moment `now`."""
+def board(seen: Seen, zone: ZoneInfo) -> Board:
+    """Say everything there is to say about the dock."""
     lead, rest = heading(seen, zone)
     shown = seen.status
     return Board(
@@ -52,13 +58,20 @@ def board(seen: Seen, zone: ZoneInfo, now: datetime) -> Board:
         title=f"{lead} – {rest}" if rest else lead,
         lead=lead,
         rest=rest,
+        length=next(name for name, most in LENGTHS.items() if len(lead) <= most),
         tone=seen.verdict.tone,
         icon=ICONS[seen.verdict.tone],
-        tiles=tuple(tile(b, live=seen.live) for b in shown.bays) if shown else (),
+        tiles=_tiles(seen),
         owed=tuple(owed_words(o) for o in to_be_docked(shown)) if shown else (),
-        footer=footer(shown),
-        clock=clock_words(now, zone),
+        footer=footer(shown if seen.live else None),
     )
+
+
+def _tiles(seen: Seen) -> tuple[Tile, ...]:
+    if seen.status is None:
+        return ()
+    takes = seen.verdict.key is not VerdictKey.DONT_DOCK
+    return tuple(tile(bay, live=seen.live, takes=takes) for bay in seen.status.bays)
 
 
 def heading(seen: Seen, zone: ZoneInfo) -> tuple[str, str]:
@@ -67,8 +80,8 @@ def heading(seen: Seen, zone: ZoneInfo) -> tuple[str, str]:
         lead, _, rest = seen.verdict.text.partition(" – ")
         return lead, rest
     if seen.since is None:
-        return NOT_LIVE, "Leave cameras docked"
-    return f"{NOT_LIVE} since {clock_words(seen.since, zone)}", "Leave cameras docked"
+        return NOT_LIVE, STAY
+    return f"{NOT_LIVE} since {clock_words(seen.since, zone)}", STAY
 
 
 def to_be_docked(status: Status) -> tuple[Owed, ...]:
@@ -78,14 +91,16 @@ def to_be_docked(status: Status) -> tuple[Owed, ...]:
 
 
 def owed_words(owed: Owed) -> str:
+    """Say which camera must come back, and how far it got."""
+    camera = shown(label(CameraId(owed.camera)) or owed.camera)
     return (
-        f"Cam {label(CameraId(owed.camera))} was removed from bay {owed.bay}"
+        f"Cam {camera} was removed from bay {owed.bay}"
         f" at {owed.done} of {owed.total}: dock it again"
     )
 
 
 def footer(status: Status | None) -> Footer:
-    """Return the line below the tiles; empty words where nothing is known."""
+    """Return the line below the tiles; empty words unless the data is live."""
     if status is None:
         return Footer(queue="", link="", network="none", room="")
     link, network = link_words(status.links)
@@ -102,9 +117,8 @@ def queue_words(queue: Queue, links: tuple[Link, ...]) -> str:
     parts = []
     if queue.waiting:
         files = "1 file" if queue.waiting == 1 else f"{queue.waiting} files"
-        parts.append(f"{files} to send ({size_words(queue.bytes)})")
-        if queue.oldest_age_s is not None:
-            parts.append(f"oldest {age_words(queue.oldest_age_s)}")
+        age = age_words(queue.oldest_age_s) if queue.oldest_age_s is not None else ""
+        parts.append(f"{files} to send" + (f", oldest {age}" if age else ""))
     if queue.refused:
         parts.append(f"{queue.refused} need IT")
     if parts:

@@ -7,7 +7,6 @@ carries out the effects it returns.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import assert_never
 
 from dock_agent.machine import IllegalMove
 from dock_agent.recording import BayName, BayState, CameraId, Colour
@@ -184,6 +183,7 @@ MOVES: Mapping[tuple[BayState, type[Event]], BayState] = {
     (_S.CHECKING, Sealed): _S.SEALED,
     (_S.IDENTIFYING, OutOfRoom): _S.WAITING,
     (_S.COPYING, OutOfRoom): _S.WAITING,
+    (_S.CHECKING, OutOfRoom): _S.WAITING,  # not even for the seal
     (_S.WAITING, Identified): _S.IDENTIFYING,  # there is room again
     # Pulled after the last byte was proved: the seal still arrives, and is true.
     (_S.PULLED, Sealed): _S.EMPTY,
@@ -214,37 +214,53 @@ def step(bay: Bay, event: Event) -> tuple[Bay, list[Effect]]:
 
 
 def _enter(bay: Bay, event: Event) -> tuple[Bay, list[Effect]]:
+    if isinstance(event, Sealed):
+        return _sealed(bay, event.files) if bay.state is _S.SEALED else bay, []
+    return _noted(bay, event), _effects(event)
+
+
+def _noted(bay: Bay, event: Event) -> Bay:
+    """Return the bay with what the event tells of the camera."""
     match event:
         case Docked(token):
-            fresh = Bay(bay.name, bay.state, token=token)
-            return fresh, [Identify(token)]
+            return Bay(bay.name, bay.state, token=token)
         case Identified(camera, reports_charge):
-            known = replace(bay, camera=camera, reports_charge=reports_charge)
-            return known, [Offload(camera)]
+            return replace(bay, camera=camera, reports_charge=reports_charge)
         case Listed(files, size):
-            return replace(bay, files_total=files, size_total=size), []
+            return replace(bay, files_total=files, size_total=size)
         case Advanced(files, size):
-            return replace(bay, files_done=files, size_done=size), []
-        case Sealed(files) if bay.state is _S.SEALED:
-            return _sealed(bay, files)
+            return replace(bay, files_done=files, size_done=size)
         case ChargeRead(percent):
-            return replace(bay, percent=percent), []
-        case Undocked():
-            return replace(bay, token=None), [Cancel()]
+            return replace(bay, percent=percent)
+    return _unsettled(bay, event)
+
+
+def _unsettled(bay: Bay, event: Event) -> Bay:
+    match event:
         case Failed(code, reason):
-            return replace(bay, code=code, reason=reason), [Cancel()]
-        case OutOfRoom() | Copied() | Sealed() | Returned():
-            return bay, []
-        case _:
-            assert_never(event)
+            return replace(bay, code=code, reason=reason)
+        case Undocked():
+            return replace(bay, token=None)
+    return bay
 
 
-def _sealed(bay: Bay, files: int) -> tuple[Bay, list[Effect]]:
+def _effects(event: Event) -> list[Effect]:
+    match event:
+        case Docked(token):
+            return [Identify(token)]
+        case Identified(camera):
+            return [Offload(camera)]
+        case Undocked() | Failed():
+            return [Cancel()]
+    return []
+
+
+def _sealed(bay: Bay, files: int) -> Bay:
     """Go green only if the seal covers every file that was listed."""
     if files == bay.files_total:
-        return replace(bay, files_done=files, size_done=bay.size_total), []
+        return replace(bay, files_done=files, size_done=bay.size_total)
     reason = f"sealed with {files} of {bay.files_total} files"
-    return replace(bay, state=_S.FAULT, code="D-20", reason=reason), []
+    return replace(bay, state=_S.FAULT, code="D-20", reason=reason)
 
 
 def as_mermaid() -> str:

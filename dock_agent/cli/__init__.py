@@ -56,7 +56,7 @@ class Commands(click.Group):
             # The reader of our output went away (`| head`): nothing to say to it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(1)
-        except Exception as error:  # noqa: BLE001  the last resort of the process
+        except Exception as error:
             logging.getLogger(__name__).debug("unexpected", exc_info=error)
             what = f"{type(error).__name__}: {error}"
             click.echo(f"dock-agent: unexpected: {what}", err=True)

@@ -26,7 +26,7 @@ MOVES: Mapping[tuple[DockingState, DockingMove], DockingState] = {
     (_S.COPYING, _M.COPIED): _S.CHECKING,
     (_S.CHECKING, _M.PASSED): _S.SEALED,
     **{(s, _M.LOST): _S.INTERRUPTED for s in (*_OPEN, _S.WAITING)},
-    **{(s, _M.OUT_OF_ROOM): _S.WAITING for s in (_S.OPENED, _S.COPYING)},
+    **{(s, _M.OUT_OF_ROOM): _S.WAITING for s in _OPEN},
     **{(s, _M.BROKEN): _S.FAULT for s in _OPEN},
     **{(s, _M.CLOSED): _S.SEALED for s in _STOPPED},
 }

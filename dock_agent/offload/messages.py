@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dock_agent.recording import Digest, FileId, ReadBack
 
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One entry of the camera's tree, as the scan saw it.

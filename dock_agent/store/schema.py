@@ -56,6 +56,7 @@ CREATE TABLE file (
     UNIQUE (docking, path)
 ) STRICT;
 CREATE INDEX file_sha256 ON file (sha256) WHERE sha256 IS NOT NULL;
+CREATE INDEX file_path ON file (path) WHERE state = 'verified';
 CREATE INDEX file_recording ON file (recording);
 CREATE INDEX file_state ON file (docking, state);
 
@@ -90,7 +91,7 @@ CREATE TABLE transfer (
     size INTEGER NOT NULL,
     sha256 TEXT NOT NULL,
     state TEXT NOT NULL,
-    priority INTEGER NOT NULL,          -- smaller goes first
+    priority INTEGER NOT NULL CHECK (priority IN (1, 2)),
     created_at TEXT NOT NULL,
     due_at TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,

@@ -5,12 +5,17 @@ same contract suite. Paths are absolute. Errors of the medium are `OSError`s,
 as the kernel gives them; the caller turns them into the project's own.
 """
 
-from collections.abc import Iterable
+import errno
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from dock_agent.errors import NoRoom, VaultUnusable
 from dock_agent.recording import Digest, ReadBack
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,15 @@ class Reread:
     size: int
     method: ReadBack
     counted: int
+
+
+Beat = Callable[[int], None]
+"""Called with the bytes just read: progress, and the sign of life."""
+
+
+def silent(count: int) -> None:
+    """Hear nothing."""
+    del count
 
 
 class Writer(Protocol):
@@ -59,12 +73,23 @@ class Disk(Protocol):
         """
         ...
 
-    def barrier(self, directory: Path) -> None:
-        """Make everything written so far durable (syncfs), errors reported."""
+    def barrier(self, directory: Path) -> AbstractContextManager[None]:
+        """Make everything that the block writes durable when it ends.
+
+        Entered before the first write, so that a write-back error that happens
+        in between is reported: it is raised when the block ends.
+        """
         ...
 
-    def reread(self, path: Path) -> Reread:
-        """Read the file again from the medium, not from the page cache."""
+    def reread(self, path: Path, beat: Beat = silent) -> Reread:
+        """Read the file again from the medium, not from the page cache.
+
+        `beat` hears the bytes of each block: a long read shows that it lives.
+        """
+        ...
+
+    def read(self, path: Path) -> bytes:
+        """Return a small file whole."""
         ...
 
     def rename(self, source: Path, target: Path) -> None:
@@ -78,11 +103,26 @@ class Disk(Protocol):
     def unlink(self, path: Path) -> None: ...
 
     def listing(self, path: Path) -> Iterable[Path]:
-        """Every regular file below `path`, in sorted order."""
+        """Every regular file below `path`, in sorted order; none if it is absent."""
         ...
 
     def exists(self, path: Path) -> bool: ...
 
+    def size(self, path: Path) -> int:
+        """Return a file's length in bytes."""
+        ...
+
     def free(self, path: Path) -> int:
         """Bytes an unprivileged writer may still use there."""
         ...
+
+
+@contextmanager
+def vault_errors() -> Iterator[None]:
+    """Turn the vault's own `OSError`s into what an operator reads."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise NoRoom(f"vault: {error.strerror}") from error
+        raise VaultUnusable(f"vault: {error.strerror}: {error.filename}") from error

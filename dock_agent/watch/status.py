@@ -4,7 +4,6 @@ The agent composes the whole object at most once a second and replaces one
 small file with it; the page reads that file and never talks to the agent.
 """
 
-import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -134,7 +133,7 @@ def write(path: Path, status: Status) -> None:
     """Replace the snapshot; a reader sees the old one or the new one, whole."""
     fresh = path.with_name(path.name + ".new")
     fresh.write_bytes(msgspec.json.encode(status))
-    os.replace(fresh, path)
+    fresh.replace(path)
 
 
 def read(path: Path) -> Status | None:

@@ -1,12 +1,11 @@
 """A whole shift in one thread and no time: the station decides, a list records."""
 
 import pytest
+from dock_agent.bays.detector import Sighting
 from hypothesis import given
 from hypothesis import strategies as st
-from support.hands import RecordingHands
 from support.time import StillClock
 
-from dock_agent.bays.detector import Sighting
 from dock_agent.bays.machine import (
     ChargeRead,
     Copied,
@@ -18,6 +17,7 @@ from dock_agent.bays.machine import (
 )
 from dock_agent.recording import BayName, BayState, CameraId, Colour
 from dock_agent.station import Station
+from support.hands import RecordingHands
 
 ONE, TWO = BayName("1"), BayName("2")
 

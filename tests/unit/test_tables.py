@@ -1,7 +1,7 @@
 """The small tables, held to what the design promises of them."""
 
 from enum import StrEnum
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -101,7 +101,7 @@ def test_a_transfer_is_confirmed_only_from_a_proof_while_it_is_sent(
 ) -> None:
     path = follow(transfer.MOVES, TransferState.BLOCKED, steps)
 
-    for before, after in zip(path, path[1:], strict=False):
+    for before, after in pairwise(path):
         if after is TransferState.CONFIRMED:
             assert before is TransferState.SENDING
 

@@ -1,0 +1,113 @@
+"""Bays that are USB ports, through libudev: the only module that knows pyudev.
+
+The monitor is started before the devices are enumerated, so that none slips
+between the two. A device becomes a plain `Sighting` in the thread that got it.
+"""
+
+import os
+import select
+import threading
+from collections.abc import Callable, Iterator, Mapping
+
+import pyudev
+
+from dock_agent.bays.detector import Seen, Sighting, Vanished
+from dock_agent.bays.topology import bay_of, by_port
+from dock_agent.recording import BayName
+
+FACTS = {
+    "ID_SERIAL_SHORT": "serial",
+    "ID_VENDOR": "vendor",
+    "ID_MODEL": "model",
+    "ID_VENDOR_ID": "vendor_id",
+    "ID_MODEL_ID": "product_id",
+    "ID_FS_TYPE": "fs_type",
+    "ID_FS_UUID": "fs_uuid",
+    "ID_FS_LABEL": "fs_label",
+    "ID_PATH": "id_path",
+    "ID_USB_INTERFACES": "interfaces",
+    "DISKSEQ": "diskseq",
+}  # udev's property: our word
+
+
+class UdevDetector:
+    """Meets `Detector`. `ports` says which USB topology path is which bay."""
+
+    def __init__(self, ports: Mapping[str, BayName]) -> None:
+        self._ports = by_port(ports)
+        self._context = pyudev.Context()
+        self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._thread: threading.Thread | None = None
+
+    def start(self, post: Callable[[Seen], None]) -> None:
+        monitor = pyudev.Monitor.from_netlink(self._context)
+        monitor.filter_by("block")
+        monitor.start()
+        for sighting in self.present():
+            post(sighting)
+        self._thread = threading.Thread(
+            target=self._listen, args=(monitor, post), name="udev", daemon=True
+        )
+        self._thread.start()
+
+    def present(self) -> list[Sighting]:
+        """Return each bay's device: a file system on a partition before a disk's."""
+        found: dict[BayName, Sighting] = {}
+        for device in _block_devices(pyudev.Context()):
+            sighting = self._sighting(device)
+            if sighting is not None:
+                found.setdefault(sighting.bay, sighting)
+        return list(found.values())
+
+    def stop(self) -> None:
+        os.write(self._wake_write, b"x")
+        if self._thread is not None:
+            self._thread.join()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def _listen(self, monitor: pyudev.Monitor, post: Callable[[Seen], None]) -> None:
+        poller = select.poll()
+        poller.register(monitor.fileno(), select.POLLIN)
+        poller.register(self._wake_read, select.POLLIN)
+        while True:
+            ready = {fd for fd, _ in poller.poll()}
+            if self._wake_read in ready:
+                return
+            try:
+                device = monitor.poll(timeout=0)
+            except OSError:
+                continue  # the socket overflowed: the next reconciliation heals it
+            if device is not None:
+                self._tell(device, post)
+
+    def _tell(self, device: pyudev.Device, post: Callable[[Seen], None]) -> None:
+        if device.action == "remove":
+            bay = bay_of(device.get("ID_PATH", ""), self._ports)
+            if bay is not None:
+                post(Vanished(bay, _token(device)))
+            return
+        sighting = self._sighting(device)
+        if sighting is not None:
+            post(sighting)
+
+    def _sighting(self, device: pyudev.Device) -> Sighting | None:
+        """Return what a device with a file system in one of our bays is."""
+        bay = bay_of(device.get("ID_PATH", ""), self._ports)
+        if bay is None or not device.get("ID_FS_TYPE") or device.device_node is None:
+            return None
+        facts = {ours: device.get(theirs, "") for theirs, ours in FACTS.items()}
+        number = device.device_number
+        facts["device"] = f"{os.major(number)}:{os.minor(number)}"
+        kept = {name: fact for name, fact in facts.items() if fact}
+        return Sighting(bay, _token(device), device.device_node, kept)
+
+
+def _block_devices(context: pyudev.Context) -> Iterator[pyudev.Device]:
+    for kind in ("partition", "disk"):
+        yield from context.list_devices(subsystem="block", DEVTYPE=kind)
+
+
+def _token(device: pyudev.Device) -> str:
+    """Name this attachment: the kernel counts disks up and never reuses a number."""
+    return f"{device.get('DISKSEQ', '-')}:{device.sys_name}"

@@ -1,0 +1,91 @@
+"""The texts of a docking's bag (BagIt 1.0, RFC 8493), from plain facts. Pure."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from dock_agent.custody.chain import canonical
+from dock_agent.recording import Digest
+
+BAGIT = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+MANIFEST, TAG_MANIFEST = "manifest-sha256.txt", "tagmanifest-sha256.txt"
+SIGNATURE = "tagmanifest.sig"
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One file below `data/`."""
+
+    stored: str
+    size: int
+    sha256: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What bag-info.txt says of a docking."""
+
+    docking: str
+    station: str
+    camera: str
+    bay: str
+    opened_at: datetime
+    sealed_at: datetime
+    complete: bool
+    key: str
+    agent: str
+
+
+def manifest(payload: Sequence[Payload]) -> str:
+    """Return manifest-sha256.txt: one digest and name a line, sorted by name."""
+    lines = sorted(f"data/{p.stored}\0{p.sha256}" for p in payload)
+    pairs = (line.split("\0") for line in lines)
+    return "".join(f"{sha256}  {name}\n" for name, sha256 in pairs)
+
+
+def bag_info(about: About, payload: Sequence[Payload]) -> str:
+    """Return bag-info.txt; our own labels begin with `Dock-`."""
+    oxum = f"{sum(p.size for p in payload)}.{len(payload)}"
+    labels = {
+        "Bag-Software-Agent": about.agent,
+        "Bagging-Date": f"{about.sealed_at:%Y-%m-%d}",
+        "External-Identifier": about.docking,
+        "Payload-Oxum": oxum,
+        "Dock-Station": about.station,
+        "Dock-Camera": about.camera,
+        "Dock-Bay": about.bay,
+        "Dock-Opened": about.opened_at.isoformat(),
+        "Dock-Sealed": about.sealed_at.isoformat(),
+        "Dock-Complete": "true" if about.complete else "false",
+        "Dock-Signing-Key": about.key,
+    }
+    return "".join(f"{label}: {_one_line(text)}\n" for label, text in labels.items())
+
+
+def inventory(lines: Sequence[Mapping[str, object]]) -> str:
+    """Return inventory.jsonl: one canonical line for each entry of the camera."""
+    return "".join(canonical(dict(line)) + "\n" for line in lines)
+
+
+def tag_manifest(files: Mapping[str, bytes]) -> str:
+    """Return tagmanifest-sha256.txt for the tag files that are given."""
+    return "".join(
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n"
+        for name, content in sorted(files.items())
+    )
+
+
+def parse(text: str) -> dict[str, Digest]:
+    """Read a manifest back: name to digest. Raises `ValueError` if it is none."""
+    found: dict[str, Digest] = {}
+    for line in text.splitlines():
+        sha256, gap, name = line.partition("  ")
+        if not gap or not name or name in found or len(sha256) != 64:  # noqa: PLR2004
+            raise ValueError(f"not a manifest line: {line!r}")
+        found[name] = Digest(sha256)
+    return found
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,112 @@
+"""The station's own key: Ed25519 (RFC 8032), in a file only its user may read."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+
+from dock_agent.errors import ConfigError, CustodyError
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key; its `id` is 16 hexadecimal digits of a SHA-256."""
+
+    private: Ed25519PrivateKey
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> "SigningKey":
+        """Make the key of a 32-byte seed (RFC 8032, 5.1.5)."""
+        return cls(Ed25519PrivateKey.from_private_bytes(seed))
+
+    @property
+    def public(self) -> "PublicKey":
+        return PublicKey(self.private.public_key())
+
+    @property
+    def id(self) -> str:
+        return self.public.id
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64-byte signature."""
+        return self.private.sign(message)
+
+    def pem(self) -> bytes:
+        """Return the key as unencrypted PKCS #8 PEM."""
+        return self.private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """What anyone may have, to check a signature."""
+
+    public: Ed25519PublicKey
+
+    @property
+    def raw(self) -> bytes:
+        return self.public.public_bytes_raw()
+
+    @property
+    def id(self) -> str:
+        return hashlib.sha256(self.raw).hexdigest()[:16]
+
+    def pem(self) -> bytes:
+        """Return the key as SubjectPublicKeyInfo PEM, as openssl reads it."""
+        return self.public.public_bytes(
+            serialization.Encoding.PEM,
+            serialization.PublicFormat.SubjectPublicKeyInfo,
+        )
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        """Raise `CustodyError` unless `signature` is this key's over `message`."""
+        try:
+            self.public.verify(signature, message)
+        except InvalidSignature as error:
+            raise CustodyError(f"not signed by key {self.id}") from error
+
+
+def load_or_make(path: Path) -> SigningKey:
+    """Read the station's key, or make it at the first start (mode 0600, durable)."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return _make(path)
+    except OSError as error:
+        raise ConfigError(f"signing key {path}: {error.strerror}") from error
+    try:
+        key = serialization.load_pem_private_key(text, password=None)
+    except ValueError as error:
+        raise ConfigError(f"signing key {path} is not a PEM key: {error}") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ConfigError(f"signing key {path} is not Ed25519")
+    return SigningKey(key)
+
+
+def _make(path: Path) -> SigningKey:
+    key = SigningKey(Ed25519PrivateKey.generate())
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(fd, key.pem())
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise ConfigError(f"signing key {path}: {error.strerror}") from error
+    return key

@@ -1,0 +1,292 @@
+"""Answer what an offload says, from the database: each answer after its commit.
+
+One clerk for one docking; it lives in the parent. It also tells the bay how
+far the docking has got.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from dock_agent.bays.machine import (
+    Advanced,
+    Copied,
+    Event,
+    Failed,
+    Listed,
+    OutOfRoom,
+    Sealed,
+)
+from dock_agent.clock import ulid
+from dock_agent.errors import DockError
+from dock_agent.machine import moved
+from dock_agent.offload.docking import MOVES, DockingMove
+from dock_agent.offload.messages import (
+    AllCopied,
+    AllPassed,
+    Doubted,
+    Ended,
+    Found,
+    GivenUp,
+    Go,
+    Heard,
+    Inventory,
+    Matched,
+    Named,
+    Order,
+    Plan,
+    Planned,
+    Progressed,
+    Proved,
+    Said,
+    Stop,
+)
+from dock_agent.offload.plan import Entry, entries, groups
+from dock_agent.offload.recover import settle
+from dock_agent.recording import (
+    BayName,
+    CameraId,
+    DockingId,
+    DockingState,
+    FileId,
+    FileState,
+    RecordingId,
+)
+from dock_agent.store import dockings, files, recordings, transfers
+from dock_agent.store.db import transaction
+from dock_agent.store.dockings import Change, Docking
+from dock_agent.store.files import File, FileProof, Listing, NewFile
+from dock_agent.store.recordings import NewRecording
+from dock_agent.store.transfers import NewTransfer
+from dock_agent.vault.bag import Sealer, seal
+from dock_agent.vault.disk import vault_errors
+from dock_agent.vault.layout import quarantine_path
+
+Post = Callable[[Event], None]
+CODES: Mapping[str, tuple[DockingMove, str]] = {
+    "CameraGone": (DockingMove.LOST, "D-11"),
+    "NoRoom": (DockingMove.OUT_OF_ROOM, "D-30"),
+    "CameraError": (DockingMove.BROKEN, "D-10"),
+    "SourceChanged": (DockingMove.BROKEN, "D-10"),
+    "FixityError": (DockingMove.BROKEN, "D-20"),
+    "StoreError": (DockingMove.BROKEN, "D-31"),
+    "StoreLocked": (DockingMove.BROKEN, "D-31"),
+    "StoreDamaged": (DockingMove.BROKEN, "D-31"),
+    "VaultUnusable": (DockingMove.BROKEN, "D-32"),
+}
+UNKNOWN = (DockingMove.BROKEN, "D-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One docking to do: which camera, where its tree is, where its bag goes."""
+
+    docking: DockingId
+    camera: CameraId
+    bay: BayName
+    source: Path
+    bag: PurePosixPath  # below the vault
+    identity: Mapping[str, Any]
+
+
+class Clerk:
+    """Keeps the books of one docking."""
+
+    def __init__(
+        self, conn: sqlite3.Connection, sealer: Sealer, job: Job, post: Post
+    ) -> None:
+        self._conn, self._sealer, self._job, self._post = conn, sealer, job, post
+        self._state = DockingState.OPENED
+        self._held: dict[FileId, FileId] = {}
+        self._total = (0, 0)  # files, bytes
+        self.over = False
+
+    def open(self, reserve: int) -> Order:
+        """Close what this camera left unfinished, and open the docking."""
+        for old in dockings.unfinished(self._conn, self._job.camera):
+            if settle(self._conn, self._sealer, old):
+                seal(self._conn, self._sealer, old.id)
+        job = self._job
+        docking = Docking(job.docking, job.camera, job.bay, job.bag, job.identity)
+        with transaction(self._conn):
+            dockings.open_docking(self._conn, docking, self._sealer.clock.now())
+        return Order(job.source, self._sealer.root / job.bag, reserve)
+
+    def answer(self, said: Said) -> Heard | None:
+        """Commit what was said, and return the answer to it, if it gets one."""
+        try:
+            return self._answer(said)
+        except DockError as error:
+            self.end(Ended(type(error).__name__, str(error)))
+            return Stop(str(error))
+
+    def end(self, why: Ended) -> None:
+        """The offload is over before its time; nothing more is answered."""
+        if self.over:
+            return
+        self.over = True
+        move, code = CODES.get(why.error, UNKNOWN)
+        self._move(move, reason=why.detail)
+        if move is DockingMove.OUT_OF_ROOM:
+            self._post(OutOfRoom(why.missing))
+        else:
+            self._post(Failed(code, why.detail))
+
+    def _answer(self, said: Said) -> Heard | None:
+        match said:
+            case Inventory():
+                return self._list(said)
+            case Progressed(done, size):
+                self._post(Advanced(done, size))
+                return None
+            case Ended():
+                self.end(said)
+                return None
+            case AllCopied():
+                self._move(DockingMove.COPIED)
+                self._post(Copied())
+            case AllPassed():
+                self._seal()
+            case _:
+                self._file(said)
+        return Go()
+
+    def _file(self, said: Said) -> None:
+        at = self._sealer.clock.now()
+        if isinstance(said, Doubted):
+            self._set_aside(said.id)
+        with transaction(self._conn) as conn:
+            match said:
+                case Proved(proofs):
+                    files.proved(conn, [_file_proof(proof) for proof in proofs])
+                case Named(ids):
+                    for file in files.named(conn, ids, at):
+                        self._queue(conn, file)
+                case Matched(ident):
+                    files.matched(conn, ident, self._held[ident], at)
+                case GivenUp(ident, reason):
+                    files.missed(conn, ident, reason, at)
+                case Doubted(ident, reason):
+                    files.quarantined(conn, ident, reason, at)
+
+    def _list(self, said: Inventory) -> Plan:
+        """Commit the inventory (F1) and say what is to be copied."""
+        at = self._sealer.clock.now()
+        listed = entries(said.found)
+        facts = {
+            "file_system": said.file_system,
+            "time_resolution_ns": said.resolution_ns,
+        }
+        with transaction(self._conn) as conn:
+            ids = self._recordings(conn, listed)
+            new = [_new_file(entry, ids) for entry in listed]
+            made = files.add_inventory(conn, self._job.docking, Listing(new, facts), at)
+        if self._state is DockingState.OPENED:
+            self._move(DockingMove.LISTED)
+        plan = [
+            self._planned(ident, entry)
+            for ident, entry in zip(made, listed, strict=True)
+            if entry.found.skipped is None
+        ]
+        count, size = self._total
+        self._total = count + len(plan), size + sum(file.size for file in plan)
+        self._post(Listed(*self._total))
+        return Plan(tuple(plan))
+
+    def _recordings(
+        self, conn: sqlite3.Connection, listed: list[Entry]
+    ) -> dict[str, RecordingId]:
+        ids: dict[str, RecordingId] = {}
+        for group in groups(listed):
+            ids[group.name] = RecordingId(ulid(self._sealer.clock))
+            new = NewRecording(ids[group.name], group.name, group.start)
+            recordings.add(conn, self._job.docking, self._job.camera, new)
+        return ids
+
+    def _planned(self, ident: FileId, entry: Entry) -> Planned:
+        found = entry.found
+        earlier = files.held(
+            self._conn, self._job.camera, found.path, found.size, found.mtime_ns
+        )
+        planned = _plan(ident, entry.stored, found)
+        if earlier is None:
+            return planned
+        self._held[ident] = earlier.id
+        return replace(planned, held=earlier.sha256)
+
+    def _queue(self, conn: sqlite3.Connection, file: File) -> None:
+        path = str(self._job.bag / "data" / file.stored)
+        if file.sha256 is not None:
+            new = NewTransfer(
+                self._job.docking, path, path, file.size, file.sha256, file.id
+            )
+            at = self._sealer.clock.now()
+            transfers.add(conn, new, self._sealer.destinations, at)
+
+    def _set_aside(self, ident: FileId) -> None:
+        """Move a copy that is not what it should be out of the bag."""
+        file = files.get(self._conn, ident)
+        disk, root = self._sealer.disk, self._sealer.root
+        wrong = root / self._job.bag / "data" / file.stored
+        kept = root / quarantine_path(self._job.docking) / file.stored
+        with vault_errors():
+            if disk.exists(wrong):
+                disk.make_directory(kept.parent)
+                disk.rename(wrong, kept)
+                disk.sync_directory(kept.parent)
+                disk.sync_directory(wrong.parent)
+
+    def _seal(self) -> None:
+        self.over = True
+        told = seal(self._conn, self._sealer, self._job.docking)
+        self._state = DockingState.SEALED
+        if told.complete:
+            self._post(Sealed(told.safe))
+            return
+        counts = files.counts(self._conn, self._job.docking)
+        wrong = FileState.QUARANTINED in counts
+        lost = told.files - told.safe
+        self._post(
+            Failed("D-20" if wrong else "D-10", f"{lost} of {told.files} not safe")
+        )
+
+    def _move(self, by: DockingMove, *, reason: str | None = None) -> None:
+        to = moved(MOVES, self._state, by)
+        with transaction(self._conn) as conn:
+            change = Change(self._state, to, reason=reason)
+            dockings.set_state(
+                conn, self._job.docking, change, self._sealer.clock.now()
+            )
+        self._state = to
+
+
+def _file_proof(proof: Any) -> FileProof:
+    return FileProof(proof.id, proof.digest, proof.parts, proof.method, proof.counted)
+
+
+def _new_file(entry: Entry, ids: Mapping[str, RecordingId]) -> NewFile:
+    found = entry.found
+    state = FileState.LISTED if found.skipped is None else FileState.SKIPPED
+    return NewFile(
+        found.path,
+        entry.stored,
+        found.size,
+        found.mtime_ns,
+        state,
+        found.skipped,
+        None if entry.recording is None else ids[entry.recording],
+    )
+
+
+def _plan(ident: FileId, stored: str, found: Found) -> Planned:
+    return Planned(
+        ident,
+        found.path,
+        stored,
+        found.size,
+        found.mtime_ns,
+        found.device,
+        found.inode,
+    )

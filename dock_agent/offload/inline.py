@@ -1,0 +1,54 @@
+"""Do a docking in the caller's thread: for `import`, and for scenarios."""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dock_agent.errors import DockError
+from dock_agent.offload.child import Bench, Offload, Tree
+from dock_agent.offload.clerk import Clerk, Job, Post
+from dock_agent.offload.messages import Ended, Heard, Said, Stop
+from dock_agent.recording import DockingId
+from dock_agent.vault.bag import Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """The way to a clerk in the same thread. Meets `child.Channel`."""
+
+    clerk: Clerk
+
+    def ask(self, said: Said) -> Heard:
+        return self.clerk.answer(said) or Stop("no answer")
+
+    def tell(self, said: Said) -> None:
+        self.clerk.answer(said)
+
+
+@dataclass(frozen=True, slots=True)
+class InlineOffloader:
+    """Meets `parent.Offloader`: `start` returns when the docking is over."""
+
+    conn: sqlite3.Connection
+    sealer: Sealer
+    open_tree: Callable[[Path], Tree]
+    wait: Callable[[float], None]
+    reserve: int
+
+    def start(self, job: Job, post: Post) -> None:
+        clerk = Clerk(self.conn, self.sealer, job, post)
+        order = clerk.open(self.reserve)
+        try:
+            tree = self.open_tree(job.source)
+            bench = Bench(tree, self.sealer.disk, Direct(clerk), self.wait)
+            Offload(bench, order).run()
+        except DockError as error:
+            missing = getattr(error, "missing", 0)
+            clerk.end(Ended(type(error).__name__, str(error), missing))
+
+    def cancel(self, docking: DockingId) -> None:
+        del docking  # nothing runs between two calls
+
+    def close(self) -> None:
+        """Nothing is left open."""

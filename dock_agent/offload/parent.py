@@ -1,0 +1,154 @@
+"""Run dockings side by side: one thread and one child process for each.
+
+The thread answers the child from a database connection of its own. A child
+that says nothing for too long is given up: killed, and where the kernel keeps
+it (a read from a hung camera cannot be interrupted), left behind.
+"""
+
+import logging
+import multiprocessing
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from typing import Protocol
+
+from dock_agent.bays.machine import Failed
+from dock_agent.errors import DockError
+from dock_agent.offload import process
+from dock_agent.offload.clerk import Clerk, Job, Post
+from dock_agent.offload.messages import Ended
+from dock_agent.recording import DockingId
+from dock_agent.vault.bag import Sealer
+
+log = logging.getLogger(__name__)
+
+STEP = 0.1  # seconds between two looks at whether the camera is still wanted
+GRACE = 2.0  # seconds for a killed child to go; then it is left to the kernel
+
+
+class Offloader(Protocol):
+    """Does dockings. None of these blocks for longer than a moment."""
+
+    def start(self, job: Job, post: Post) -> None:
+        """Begin; what comes of it is posted."""
+        ...
+
+    def cancel(self, docking: DockingId) -> None:
+        """Give a docking up. One that is not running is left alone."""
+        ...
+
+    def close(self) -> None:
+        """Give everything up and wait until the books are closed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`silence` in seconds until a camera is given up, `reserve` in bytes."""
+
+    silence: float
+    reserve: int
+
+
+class ProcessOffloader:
+    """Meets `Offloader` with a process for each docking."""
+
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], sealer: Sealer, limits: Limits
+    ) -> None:
+        self._connect, self._sealer, self._limits = connect, sealer, limits
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([process.__name__])
+        self._running: dict[DockingId, tuple[threading.Thread, threading.Event]] = {}
+
+    def start(self, job: Job, post: Post) -> None:
+        self._forget_ended()
+        given_up = threading.Event()
+        thread = threading.Thread(
+            target=self._run,
+            args=(job, post, given_up),
+            name=f"docking-{job.docking}",
+            daemon=True,
+        )
+        self._running[job.docking] = thread, given_up
+        thread.start()
+
+    def cancel(self, docking: DockingId) -> None:
+        if docking in self._running:
+            self._running[docking][1].set()
+
+    def close(self) -> None:
+        for _, given_up in self._running.values():
+            given_up.set()
+        for thread, _ in self._running.values():
+            thread.join(2 * GRACE)
+
+    def _forget_ended(self) -> None:
+        self._running = {
+            docking: (thread, given_up)
+            for docking, (thread, given_up) in self._running.items()
+            if thread.is_alive()
+        }
+
+    def _run(self, job: Job, post: Post, given_up: threading.Event) -> None:
+        try:
+            with closing(self._connect()) as conn:
+                self._keep_books(conn, job, post, given_up)
+        except DockError as error:
+            log.warning("docking failed docking=%s %s", job.docking, error)
+            post(Failed("D-31", str(error)))
+
+    def _keep_books(
+        self,
+        conn: sqlite3.Connection,
+        job: Job,
+        post: Post,
+        given_up: threading.Event,
+    ) -> None:
+        clerk = Clerk(conn, self._sealer, job, post)
+        order = clerk.open(self._limits.reserve)
+        ours, theirs = multiprocessing.Pipe()
+        child = self._context.Process(
+            target=process.main, args=(theirs, order), daemon=True
+        )
+        child.start()
+        theirs.close()
+        with closing(ours):
+            self._converse(clerk, ours, given_up)
+        _end(child)
+
+    def _converse(
+        self, clerk: Clerk, pipe: Connection, given_up: threading.Event
+    ) -> None:
+        """Answer until the docking is over, the camera gone, or all is silent."""
+        silent = 0.0
+        while not clerk.over:
+            if given_up.is_set():
+                clerk.end(Ended("CameraGone", "it was taken out"))
+                return
+            if not pipe.poll(STEP):
+                silent += STEP
+                if silent >= self._limits.silence:
+                    told = f"it gave nothing for {self._limits.silence:.0f} s"
+                    clerk.end(Ended("CameraError", told))
+                continue
+            silent = 0.0
+            try:
+                answer = clerk.answer(pipe.recv())
+                if answer is not None:
+                    pipe.send(answer)
+            except (EOFError, OSError):
+                clerk.end(Ended("CameraGone", "its offload ended without a word"))
+
+
+def _end(child: ForkServerProcess) -> None:
+    child.join(GRACE)
+    if child.is_alive():
+        child.kill()
+        child.join(GRACE)
+    if child.is_alive():
+        log.warning("child left behind pid=%s: the kernel will not let go", child.pid)

@@ -1,0 +1,84 @@
+"""What to do with an inventory: names, recordings, and the order of copying.
+
+Pure: decides from what the scan found.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+from dock_agent.clock import stamp
+from dock_agent.offload.messages import Found, Planned
+from dock_agent.vault.layout import stored_paths
+
+SMALL = 4 << 20  # bytes: up to here files share a barrier
+BATCH_FILES, BATCH_BYTES = 128, 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the inventory with its stored name and its recording's name."""
+
+    found: Found
+    stored: str
+    recording: str | None  # None for what is skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Files that belong together: same directory, same stem."""
+
+    name: str
+    start: str  # RFC 3339 UTC: the earliest modification time
+
+
+def entries(found: Sequence[Found]) -> list[Entry]:
+    """Give every entry its stored name; group files by directory and stem."""
+    names = stored_paths([entry.path for entry in found])
+    return [
+        Entry(entry, name, None if entry.skipped else _stem(name))
+        for entry, name in zip(found, names, strict=True)
+    ]
+
+
+def groups(listed: Sequence[Entry]) -> list[Group]:
+    """Return the recordings of an inventory in the order of their names."""
+    earliest: dict[str, int] = {}
+    for entry in listed:
+        if entry.recording is not None:
+            time = entry.found.mtime_ns
+            earliest[entry.recording] = min(earliest.get(entry.recording, time), time)
+    return [Group(name, _utc(time)) for name, time in sorted(earliest.items())]
+
+
+def batches(planned: Sequence[Planned]) -> Iterator[tuple[Planned, ...]]:
+    """Split the files that are to be copied: each large one alone, small in batches.
+
+    The files of a batch lie in any directories; the order stays the camera's.
+    """
+    batch: list[Planned] = []
+    size = 0
+    for file in planned:
+        if file.size > SMALL:
+            yield (file,)
+            continue
+        if len(batch) == BATCH_FILES or size + file.size > BATCH_BYTES:
+            yield tuple(batch)
+            batch, size = [], 0
+        batch.append(file)
+        size += file.size
+    if batch:
+        yield tuple(batch)
+
+
+def _stem(stored: str) -> str:
+    path = PurePosixPath(stored)
+    return str(path.with_name(path.name.split(".")[0] or path.name))
+
+
+def _utc(time_ns: int) -> str:
+    try:
+        return stamp(datetime.fromtimestamp(time_ns / 1e9, UTC))
+    except (OverflowError, ValueError, OSError):
+        return stamp(datetime.fromtimestamp(0, UTC))  # no calendar has such a day

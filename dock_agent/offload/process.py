@@ -1,0 +1,76 @@
+"""The child's process: started by the fork server, ends with its parent."""
+
+import ctypes
+import os
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+from dock_agent.errors import DockError, StoreError
+from dock_agent.offload.child import Bench, Offload
+from dock_agent.offload.messages import Ended, Heard, Order, Said
+from dock_agent.offload.scan import MountedSource
+from dock_agent.vault.disk import vault_errors
+from dock_agent.vault.lock import lock_bag
+from dock_agent.vault.real import RealDisk
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Pipe:
+    """The way to the parent through a pipe. Meets `child.Channel`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def ask(self, said: Said) -> Heard:
+        self._connection.send(said)
+        heard: Heard = self._connection.recv()
+        return heard
+
+    def tell(self, said: Said) -> None:
+        self._connection.send(said)
+
+
+def main(connection: Connection, order: Order) -> None:
+    """Offload as ordered. Says `Ended` where it cannot go on; then ends.
+
+    The process dies with the fork server, which dies with the agent; and it
+    holds its bag locked, so that a recovery can tell that it still lives.
+    """
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    pipe = Pipe(connection)
+    try:
+        _offload(pipe, order)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # nobody is there to prove anything to
+    except DockError as error:
+        missing = getattr(error, "missing", 0)
+        pipe.tell(Ended(type(error).__name__, str(error), missing))
+
+
+def _offload(pipe: Pipe, order: Order) -> None:
+    disk = RealDisk()
+    with vault_errors():
+        disk.make_directory(order.bag)
+    lock = lock_bag(order.bag)
+    if lock is None:
+        raise StoreError(f"{order.bag} is being written by an earlier offload")
+    tree = MountedSource(order.source)
+    try:
+        Offload(Bench(tree, disk, pipe, _waiter()), order).run()
+    finally:
+        tree.close()
+        os.close(lock)
+
+
+def _waiter() -> Callable[[float], None]:
+    never = threading.Event()
+
+    def wait(seconds: float) -> None:
+        never.wait(seconds)
+
+    return wait

@@ -1,0 +1,72 @@
+"""The custody log in the database: appended to, read, checked; never changed."""
+
+import sqlite3
+
+from dock_agent.clock import Instant
+from dock_agent.custody.chain import EMPTY, Event, Head, digest, next_line, verify
+from dock_agent.errors import CustodyError
+from dock_agent.recording import Digest, DockingId
+
+
+def append(conn: sqlite3.Connection, event: Event, at: Instant) -> Digest:
+    """Add a line, inside the transaction of the change that it tells of."""
+    if not conn.in_transaction:
+        raise CustodyError("a custody event belongs to the transaction of its change")
+    last, about = head(conn), EMPTY
+    if event.docking is not None:
+        about = docking_head(conn, event.docking)
+    line = next_line(last, about, event, at)
+    conn.execute(
+        "INSERT INTO custody (seq, docking, docking_seq, line, sha256)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (
+            last.seq + 1,
+            event.docking,
+            about.seq + 1 if event.docking is not None else None,
+            line,
+            digest(line),
+        ),
+    )
+    return digest(line)
+
+
+def head(conn: sqlite3.Connection) -> Head:
+    """Return the last line's number and digest; `EMPTY` before the first."""
+    row = conn.execute(
+        "SELECT seq, sha256 FROM custody ORDER BY seq DESC LIMIT 1"
+    ).fetchone()
+    return EMPTY if row is None else Head(row["seq"], Digest(row["sha256"]))
+
+
+def docking_head(conn: sqlite3.Connection, docking: DockingId) -> Head:
+    """Return the last line about one docking."""
+    row = conn.execute(
+        "SELECT docking_seq, sha256 FROM custody WHERE docking = ?"
+        " ORDER BY docking_seq DESC LIMIT 1",
+        (docking,),
+    ).fetchone()
+    return EMPTY if row is None else Head(row["docking_seq"], Digest(row["sha256"]))
+
+
+def lines(conn: sqlite3.Connection, docking: DockingId) -> list[str]:
+    """Return the lines about one docking, oldest first."""
+    rows = conn.execute(
+        "SELECT line FROM custody WHERE docking = ? ORDER BY docking_seq", (docking,)
+    )
+    return [row["line"] for row in rows]
+
+
+def log(conn: sqlite3.Connection) -> str:
+    """Return the whole log as JSON lines."""
+    rows = conn.execute("SELECT line FROM custody ORDER BY seq")
+    return "".join(row["line"] + "\n" for row in rows)
+
+
+def check(conn: sqlite3.Connection) -> Head:
+    """Walk the whole chain; raise `CustodyError` naming the first bad line."""
+    rows = conn.execute("SELECT line, sha256 FROM custody ORDER BY seq")
+    held = [(row["line"], row["sha256"]) for row in rows]
+    for number, (line, sha256) in enumerate(held, 1):
+        if digest(line) != sha256:
+            raise CustodyError(f"line {number} is not what was written")
+    return verify(line for line, _ in held)

@@ -1,0 +1,291 @@
+"""The files of a docking, each with the custody event of what became of it."""
+
+import base64
+import hashlib
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dock_agent.clock import Instant
+from dock_agent.custody.chain import Event, canonical
+from dock_agent.errors import StoreError
+from dock_agent.recording import (
+    CameraId,
+    Digest,
+    DockingId,
+    FileId,
+    FileState,
+    ReadBack,
+    RecordingId,
+)
+from dock_agent.store import custody
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """One line of an inventory. `path` is raw, `stored` is below `data/`."""
+
+    path: bytes
+    stored: str
+    size: int
+    mtime_ns: int
+    state: FileState = FileState.LISTED
+    reason: str | None = None
+    recording: RecordingId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileProof:
+    """What was found when a copy was read back."""
+
+    id: FileId
+    sha256: Digest
+    parts: tuple[Digest, ...]
+    method: ReadBack
+    counted: int
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of one docking, as it is now."""
+
+    id: FileId
+    docking: DockingId
+    recording: RecordingId | None
+    path: bytes
+    stored: str
+    size: int
+    mtime_ns: int
+    state: FileState
+    sha256: Digest | None
+    method: ReadBack | None
+    counted: int | None
+    held_by: FileId | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many files are in a state, and their bytes."""
+
+    files: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An inventory and what is known of where it was taken."""
+
+    files: Sequence[NewFile]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def shown(path: bytes) -> str:
+    """Return a raw name as text for people: what is not UTF-8 is escaped."""
+    return path.decode("utf-8", "backslashreplace")
+
+
+def raw(path: bytes) -> str:
+    """Return a raw name as base64, which loses nothing."""
+    return base64.b64encode(path).decode("ascii")
+
+
+def add_inventory(
+    conn: sqlite3.Connection, docking: DockingId, listing: Listing, at: Instant
+) -> list[FileId]:
+    """Write every line of the inventory, and one custody event for the whole."""
+    ids = []
+    for file in listing.files:
+        cursor = conn.execute(
+            "INSERT INTO file (docking, recording, path, stored, size, mtime_ns,"
+            " state, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                docking,
+                file.recording,
+                file.path,
+                file.stored,
+                file.size,
+                file.mtime_ns,
+                file.state,
+                file.reason,
+            ),
+        )
+        ids.append(FileId(cursor.lastrowid or 0))
+    custody.append(conn, Event("listed", docking, _summary(listing)), at)
+    return ids
+
+
+def _summary(listing: Listing) -> dict[str, Any]:
+    whole = hashlib.sha256()
+    for file in listing.files:
+        line = [raw(file.path), file.size, file.mtime_ns, file.state.value]
+        whole.update(canonical(line).encode() + b"\n")
+    wanted = [file for file in listing.files if file.state is FileState.LISTED]
+    return {
+        "files": len(wanted),
+        "bytes": sum(file.size for file in wanted),
+        "skipped": len(listing.files) - len(wanted),
+        "inventory_sha256": whole.hexdigest(),
+        **listing.facts,
+    }
+
+
+def held(
+    conn: sqlite3.Connection, camera: CameraId, path: bytes, size: int, mtime_ns: int
+) -> File | None:
+    """Return the newest verified copy of this name, size and time, if any."""
+    row = conn.execute(
+        "SELECT file.* FROM file JOIN docking ON docking.id = file.docking"
+        " WHERE file.path = ? AND docking.camera = ? AND file.size = ?"
+        " AND file.mtime_ns = ? AND file.state = 'verified'"
+        " ORDER BY file.id DESC LIMIT 1",
+        (path, camera, size, mtime_ns),
+    ).fetchone()
+    return None if row is None else _file(row)
+
+
+def proved(conn: sqlite3.Connection, proofs: Sequence[FileProof]) -> None:
+    """Keep digest and proof of parts that have no name yet (F3)."""
+    for proof in proofs:
+        cursor = conn.execute(
+            "UPDATE file SET state = 'proven', sha256 = ?, method = ?, counted = ?"
+            " WHERE id = ? AND state = 'listed'",
+            (proof.sha256, proof.method, proof.counted, proof.id),
+        )
+        _one(cursor, proof.id, FileState.LISTED)
+        conn.execute("DELETE FROM part WHERE file = ?", (proof.id,))
+        conn.executemany(
+            "INSERT INTO part (file, number, sha256) VALUES (?, ?, ?)",
+            [(proof.id, n, part) for n, part in enumerate(proof.parts, 1)],
+        )
+
+
+def named(conn: sqlite3.Connection, ids: Sequence[FileId], at: Instant) -> list[File]:
+    """Call files verified, one custody event each (F5); the caller queues them."""
+    done = []
+    for file_id in ids:
+        cursor = conn.execute(
+            "UPDATE file SET state = 'verified' WHERE id = ? AND state = 'proven'",
+            (file_id,),
+        )
+        _one(cursor, file_id, FileState.PROVEN)
+        file = get(conn, file_id)
+        facts = _name(file) | {
+            "sha256": file.sha256,
+            "method": file.method,
+            "read_from_medium": file.counted,
+        }
+        custody.append(conn, Event("verified", file.docking, facts), at)
+        done.append(file)
+    return done
+
+
+def matched(
+    conn: sqlite3.Connection, file_id: FileId, held_by: FileId, at: Instant
+) -> None:
+    """The camera was read again and has the same bytes as an earlier copy."""
+    earlier = get(conn, held_by)
+    cursor = conn.execute(
+        "UPDATE file SET state = 'held', sha256 = ?, held_by = ?"
+        " WHERE id = ? AND state = 'listed'",
+        (earlier.sha256, held_by, file_id),
+    )
+    _one(cursor, file_id, FileState.LISTED)
+    file = get(conn, file_id)
+    facts = _name(file) | {"sha256": file.sha256, "held_by": earlier.docking}
+    custody.append(conn, Event("held", file.docking, facts), at)
+
+
+def missed(conn: sqlite3.Connection, file_id: FileId, reason: str, at: Instant) -> None:
+    """This docking will not have the file."""
+    cursor = conn.execute(
+        "UPDATE file SET state = 'missed', reason = ?"
+        " WHERE id = ? AND state IN ('listed', 'proven')",
+        (reason, file_id),
+    )
+    _one(cursor, file_id, FileState.LISTED)
+    _tell(conn, "missed", file_id, at)
+
+
+def quarantined(
+    conn: sqlite3.Connection, file_id: FileId, reason: str, at: Instant
+) -> None:
+    """The copy is not what was recorded; it is kept, and never called safe."""
+    cursor = conn.execute(
+        "UPDATE file SET state = 'quarantined', reason = ?"
+        " WHERE id = ? AND state IN ('listed', 'proven', 'verified')",
+        (reason, file_id),
+    )
+    _one(cursor, file_id, FileState.VERIFIED)
+    conn.execute(
+        "UPDATE transfer SET state = 'refused', failure = 'quarantined here'"
+        " WHERE file = ? AND state IN ('queued', 'sending')",
+        (file_id,),
+    )
+    _tell(conn, "quarantined", file_id, at)
+
+
+def _tell(conn: sqlite3.Connection, kind: str, file_id: FileId, at: Instant) -> None:
+    file = get(conn, file_id)
+    facts = _name(file) | {"reason": file.reason}
+    custody.append(conn, Event(kind, file.docking, facts), at)
+
+
+def _name(file: File) -> dict[str, Any]:
+    return {"file": file.stored, "raw_name": raw(file.path), "size": file.size}
+
+
+def _one(cursor: sqlite3.Cursor, file_id: FileId, expected: FileState) -> None:
+    if cursor.rowcount != 1:
+        raise StoreError(f"file {file_id} is no longer {expected}")
+
+
+def get(conn: sqlite3.Connection, file_id: FileId) -> File:
+    """Return one file; raise `StoreError` if there is none."""
+    row = conn.execute("SELECT * FROM file WHERE id = ?", (file_id,)).fetchone()
+    if row is None:
+        raise StoreError(f"no file {file_id}")
+    return _file(row)
+
+
+def of_docking(conn: sqlite3.Connection, docking: DockingId) -> list[File]:
+    """Return the files of a docking in the order of its inventory."""
+    rows = conn.execute("SELECT * FROM file WHERE docking = ? ORDER BY id", (docking,))
+    return [_file(row) for row in rows]
+
+
+def counts(conn: sqlite3.Connection, docking: DockingId) -> dict[FileState, Tally]:
+    """Count a docking's files by state; absent states are not in the answer."""
+    rows = conn.execute(
+        "SELECT state, count(*) AS files, sum(size) AS size FROM file"
+        " WHERE docking = ? GROUP BY state",
+        (docking,),
+    )
+    return {FileState(r["state"]): Tally(r["files"], r["size"]) for r in rows}
+
+
+def parts(conn: sqlite3.Connection, file_id: FileId) -> tuple[Digest, ...]:
+    """Return the digests of the file's parts, in order."""
+    rows = conn.execute(
+        "SELECT sha256 FROM part WHERE file = ? ORDER BY number", (file_id,)
+    )
+    return tuple(Digest(row["sha256"]) for row in rows)
+
+
+def _file(row: sqlite3.Row) -> File:
+    return File(
+        id=FileId(row["id"]),
+        docking=DockingId(row["docking"]),
+        recording=row["recording"],
+        path=bytes(row["path"]),
+        stored=row["stored"],
+        size=row["size"],
+        mtime_ns=row["mtime_ns"],
+        state=FileState(row["state"]),
+        sha256=row["sha256"],
+        method=None if row["method"] is None else ReadBack(row["method"]),
+        counted=row["counted"],
+        held_by=row["held_by"],
+        reason=row["reason"],
+    )

@@ -1,0 +1,37 @@
+"""Recordings: what an officer started and stopped, as a group of files."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from dock_agent.recording import CameraId, DockingId, RecordingId
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecording:
+    """A recording found in an inventory. `start` is RFC 3339 UTC."""
+
+    id: RecordingId
+    name: str
+    start: str
+    officer: str | None = None
+
+
+def add(
+    conn: sqlite3.Connection,
+    docking: DockingId,
+    camera: CameraId,
+    recording: NewRecording,
+) -> None:
+    """Write one recording of a docking."""
+    conn.execute(
+        "INSERT INTO recording (id, docking, camera, officer, start, name)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            recording.id,
+            docking,
+            camera,
+            recording.officer,
+            recording.start,
+            recording.name,
+        ),
+    )

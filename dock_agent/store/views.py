@@ -1,0 +1,272 @@
+"""What the pages and the command line read: plain facts, in one query each."""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from dock_agent.clock import unstamp
+from dock_agent.errors import StoreError
+from dock_agent.recording import (
+    CameraId,
+    Digest,
+    DockingId,
+    FileId,
+    FileState,
+    RecordingId,
+    TransferState,
+)
+from dock_agent.store.files import shown
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLine:
+    """The transfers in one state: how many, bytes, when the oldest was queued."""
+
+    destination: str
+    state: TransferState
+    count: int
+    size: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A camera whose latest docking was interrupted: `done` of `total` files safe."""
+
+    camera: CameraId
+    bay: str
+    done: int
+    total: int
+    since: datetime
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DockingLine:
+    """One docking as a row of a page."""
+
+    id: DockingId
+    camera: CameraId
+    bay: str
+    state: str
+    complete: bool | None
+    opened_at: datetime
+    ended_at: datetime | None
+    reason: str | None
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileLine:
+    """One file with its state at each destination. `name` is text for people."""
+
+    id: FileId
+    docking: DockingId
+    name: str
+    size: int
+    sha256: Digest | None
+    state: FileState
+    reason: str | None
+    destinations: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingLine:
+    """One recording with its files. `start` is RFC 3339 UTC."""
+
+    id: RecordingId
+    docking: DockingId
+    camera: CameraId
+    officer: str | None
+    start: str
+    name: str
+    files: tuple[FileLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a page of recordings is limited to; `after` is the last one seen."""
+
+    camera: str | None = None
+    text: str | None = None
+    after: tuple[str, RecordingId] | None = None
+    limit: int = 50
+
+
+def queue(conn: sqlite3.Connection) -> list[QueueLine]:
+    """Sum up the unconfirmed transfers of each destination by state."""
+    rows = conn.execute(
+        "SELECT destination, state, count(*) AS n, sum(size) AS size,"
+        " min(created_at) AS oldest FROM transfer WHERE state <> 'confirmed'"
+        " GROUP BY destination, state ORDER BY destination, state"
+    )
+    return [
+        QueueLine(
+            row["destination"],
+            TransferState(row["state"]),
+            row["n"],
+            row["size"],
+            unstamp(row["oldest"]),
+        )
+        for row in rows
+    ]
+
+
+def owed(conn: sqlite3.Connection) -> list[Owed]:
+    """Return the cameras whose latest docking stopped before its seal."""
+    rows = conn.execute(
+        "SELECT d.*, (SELECT count(*) FROM file WHERE docking = d.id"
+        "  AND state IN ('verified', 'held')) AS done,"
+        " (SELECT count(*) FROM file WHERE docking = d.id"
+        "  AND state <> 'skipped') AS total"
+        " FROM docking AS d WHERE (d.state IN ('interrupted', 'waiting', 'fault')"
+        " OR d.complete = 0) AND NOT EXISTS (SELECT 1 FROM docking AS later"
+        "  WHERE later.camera = d.camera AND later.id > d.id) ORDER BY d.id"
+    )
+    return [
+        Owed(
+            CameraId(row["camera"]),
+            row["bay"],
+            row["done"],
+            row["total"],
+            unstamp(row["ended_at"] or row["opened_at"]),
+            row["reason"],
+        )
+        for row in rows
+    ]
+
+
+def dockings(
+    conn: sqlite3.Connection, *, before: DockingId | None = None, limit: int = 50
+) -> list[DockingLine]:
+    """Return dockings, newest first; `before` is the last one seen."""
+    rows = conn.execute(
+        "SELECT d.*, count(f.id) AS files, coalesce(sum(f.size), 0) AS size"
+        " FROM (SELECT * FROM docking WHERE ?1 IS NULL OR id < ?1"
+        "  ORDER BY id DESC LIMIT ?2) AS d"
+        " LEFT JOIN file AS f ON f.docking = d.id AND f.state IN ('verified', 'held')"
+        " GROUP BY d.id ORDER BY d.id DESC",
+        (before, limit),
+    )
+    return [_docking(row) for row in rows]
+
+
+def _docking(row: sqlite3.Row) -> DockingLine:
+    return DockingLine(
+        id=DockingId(row["id"]),
+        camera=CameraId(row["camera"]),
+        bay=row["bay"],
+        state=row["state"],
+        complete=None if row["complete"] is None else bool(row["complete"]),
+        opened_at=unstamp(row["opened_at"]),
+        ended_at=None if row["ended_at"] is None else unstamp(row["ended_at"]),
+        reason=row["reason"],
+        files=row["files"],
+        size=row["size"],
+    )
+
+
+def recordings(conn: sqlite3.Connection, search: Search) -> list[RecordingLine]:
+    """Return a page of recordings, newest first (keyset, never OFFSET)."""
+    start, last = search.after or (None, None)
+    text = None if search.text is None else f"%{_escaped(search.text)}%"
+    rows = conn.execute(
+        "SELECT * FROM recording WHERE (:camera IS NULL OR camera = :camera)"
+        " AND (:text IS NULL OR name LIKE :text ESCAPE '\\'"
+        "  OR officer LIKE :text ESCAPE '\\')"
+        " AND (:start IS NULL OR (start, id) < (:start, :last))"
+        " ORDER BY start DESC, id DESC LIMIT :limit",
+        {
+            "camera": search.camera,
+            "text": text,
+            "start": start,
+            "last": last,
+            "limit": search.limit,
+        },
+    ).fetchall()
+    return [_recording(conn, row) for row in rows]
+
+
+def recording(conn: sqlite3.Connection, ident: RecordingId) -> RecordingLine:
+    """Return one recording; raise `StoreError` if there is none."""
+    row = conn.execute("SELECT * FROM recording WHERE id = ?", (ident,)).fetchone()
+    if row is None:
+        raise StoreError(f"no recording {ident}")
+    return _recording(conn, row)
+
+
+def file(conn: sqlite3.Connection, ident: FileId) -> FileLine:
+    """Return one file; raise `StoreError` if there is none."""
+    rows = conn.execute("SELECT * FROM file WHERE id = ?", (ident,))
+    found = _files(conn, rows)
+    if not found:
+        raise StoreError(f"no file {ident}")
+    return found[0]
+
+
+def custody_of_file(conn: sqlite3.Connection, ident: FileId) -> list[str]:
+    """Return the custody lines that tell of a file or of its whole docking."""
+    row = conn.execute(
+        "SELECT docking, stored FROM file WHERE id = ?", (ident,)
+    ).fetchone()
+    if row is None:
+        raise StoreError(f"no file {ident}")
+    rows = conn.execute(
+        "SELECT line FROM custody WHERE docking = :docking AND"
+        " coalesce(json_extract(line, '$.facts.file'), :stored) = :stored AND"
+        " (json_extract(line, '$.facts.key') IS NULL OR"
+        "  json_extract(line, '$.facts.key') LIKE '%/data/' || :like ESCAPE '\\')"
+        " ORDER BY docking_seq",
+        {
+            "docking": row["docking"],
+            "stored": row["stored"],
+            "like": _escaped(row["stored"]),
+        },
+    )
+    return [line["line"] for line in rows]
+
+
+def _recording(conn: sqlite3.Connection, row: sqlite3.Row) -> RecordingLine:
+    files = conn.execute(
+        "SELECT * FROM file WHERE recording = ? ORDER BY id", (row["id"],)
+    )
+    return RecordingLine(
+        id=RecordingId(row["id"]),
+        docking=DockingId(row["docking"]),
+        camera=CameraId(row["camera"]),
+        officer=row["officer"],
+        start=row["start"],
+        name=row["name"],
+        files=tuple(_files(conn, files)),
+    )
+
+
+def _files(conn: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> list[FileLine]:
+    return [
+        FileLine(
+            id=FileId(row["id"]),
+            docking=DockingId(row["docking"]),
+            name=shown(bytes(row["path"])),
+            size=row["size"],
+            sha256=row["sha256"],
+            state=FileState(row["state"]),
+            reason=row["reason"],
+            destinations=_destinations(conn, row["held_by"] or row["id"]),
+        )
+        for row in list(rows)
+    ]
+
+
+def _destinations(conn: sqlite3.Connection, ident: int) -> dict[str, str]:
+    rows = conn.execute(
+        "SELECT destination, state FROM transfer WHERE file = ? ORDER BY 1", (ident,)
+    )
+    return {row["destination"]: row["state"] for row in rows}
+
+
+def _escaped(text: str) -> str:
+    for special in "\\%_":
+        text = text.replace(special, "\\" + special)
+    return text

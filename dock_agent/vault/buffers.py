@@ -1,0 +1,20 @@
+"""Page-aligned buffers, as O_DIRECT wants them, made once for each thread."""
+
+import mmap
+import threading
+
+PAGE = 4096  # bytes: what O_DIRECT aligns to on every disk the vault may be on
+BLOCK = 1 << 20  # bytes in one buffer of a ring
+COUNT = 8  # buffers in a ring: 8 MiB is all that one docking holds
+
+_own = threading.local()
+
+
+def ring() -> list[memoryview]:
+    """Return this thread's ring of COUNT buffers of BLOCK bytes each."""
+    held: list[memoryview] | None = getattr(_own, "ring", None)
+    if held is None:
+        whole = memoryview(mmap.mmap(-1, BLOCK * COUNT))
+        held = [whole[n * BLOCK : (n + 1) * BLOCK] for n in range(COUNT)]
+        _own.ring = held
+    return held

@@ -1,0 +1,232 @@
+import html
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from dock_agent.clock import stamp
+from dock_agent.config import Config
+from support.boards import NOW, OFFLINE, StillClock, mixed, show, station, status
+from support.evidence import (
+    CAMERA,
+    HOSTILE,
+    Held,
+    confirmed,
+    interrupted,
+    numbered,
+    offloaded,
+    store,
+)
+from web_status import create_app
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return station(tmp_path)
+
+
+@pytest.fixture
+def client(config: Config) -> FlaskClient:
+    return create_app(config, StillClock()).test_client()
+
+
+def words(client: FlaskClient, path: str) -> str:
+    """Return what a person reads on a page."""
+    text = re.sub(r"<[^>]*>", " ", client.get(path).text)
+    return " ".join(html.unescape(text).split())
+
+
+def test_it_sees_what_is_stuck_since_when_and_why(
+    client: FlaskClient, config: Config
+) -> None:
+    with store(config) as conn:
+        offloaded(conn, 1)
+        interrupted(conn, 2)
+    show(config, status(mixed(), links=(OFFLINE,)))
+
+    page = words(client, "/it")
+
+    assert "Live: the agent wrote its status under 1 min ago." in page
+    assert "D-17 no profile knows this camera" in page
+    assert "objects.example.org: no route to host" in page
+    assert "412 GB left for offloads: 413 GB of 500 GB are free" in page
+    assert "main queued 1 5.0 MB under 1 min" in page
+    assert f"{CAMERA} left bay 2 at 0 of 1 files" in page
+    assert f"{numbered(2)} {CAMERA} 2 interrupted" in page
+
+
+def test_it_is_told_in_words_that_the_store_cannot_be_read(
+    client: FlaskClient,
+) -> None:
+    page = words(client, "/it")
+
+    assert "Not live: there is no status from the agent that can be read." in page
+    assert "no database at" in page
+    assert "None." not in page
+
+
+def test_recordings_are_listed_newest_first(
+    client: FlaskClient, config: Config
+) -> None:
+    with store(config) as conn:
+        offloaded(conn, 1, b"DCIM/first.MP4")
+        offloaded(conn, 2, b"DCIM/second.MP4")
+
+    page = words(client, "/recordings")
+
+    assert page.index("DCIM/second.MP4") < page.index("DCIM/first.MP4")
+    assert "2026-11-24 07:00:12 GMT" in page
+
+
+def test_recordings_can_be_limited_to_a_name_and_a_camera(
+    client: FlaskClient, config: Config
+) -> None:
+    with store(config) as conn:
+        offloaded(conn, 1, b"DCIM/first.MP4")
+        offloaded(conn, 2, b"DCIM/100%.MP4")
+
+    by_name = words(client, "/recordings?text=100%25")
+    by_camera = words(client, "/recordings?camera=KT-Z3:other")
+
+    assert "DCIM/100%.MP4" in by_name
+    assert "DCIM/first.MP4" not in by_name
+    assert "No recordings match." in by_camera
+
+
+def test_every_recording_is_on_exactly_one_page(
+    client: FlaskClient, config: Config
+) -> None:
+    with store(config) as conn:
+        for number in range(1, 121):
+            offloaded(conn, number)
+    found: list[str] = []
+    path: str | None = "/recordings?text=DCIM"
+
+    while path:
+        page = client.get(path).text
+        found += re.findall(r'href="/recordings/([0-9A-Z]{26})"', page)
+        more = re.search(r'rel="next" href="([^"]+)"', page)
+        path = html.unescape(more[1]) if more else None
+
+    assert found == [numbered(number) for number in range(120, 0, -1)]
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/recordings/nonsense", 404),
+        (f"/recordings/{numbered(9)}", 404),
+        ("/recordings/..%2f..%2fetc%2fpasswd", 404),
+        ("/files/9", 404),
+        ("/files/-1", 404),
+        ("/files/99999999999999999999999", 404),
+        ("/files/1x", 404),
+        ("/recordings?after=rubbish", 400),
+        (f"/recordings?after={stamp(NOW)}~short", 400),
+        (f"/recordings?text={'x' * 201}", 400),
+    ],
+)
+def test_an_id_that_names_nothing_gets_a_sentence(
+    client: FlaskClient, config: Config, path: str, code: int
+) -> None:
+    with store(config):
+        answer = client.get(path)
+
+    assert answer.status_code == code
+    assert "<h1>" in answer.text
+
+
+@pytest.fixture
+def sent(config: Config) -> Held:
+    with store(config) as conn:
+        held = offloaded(conn, 1)
+        confirmed(conn, held)
+    return held
+
+
+def test_a_recording_shows_its_files_their_digests_and_where_they_are(
+    client: FlaskClient, sent: Held
+) -> None:
+    page = words(client, f"/recordings/{sent.recording}")
+
+    assert f"SHA-256 {sent.digest}" in page
+    assert "5.0 MB (5000000 bytes)" in page
+    assert "At the station verified" in page
+    assert "At main confirmed" in page
+
+
+def test_a_file_tells_its_custody_in_order_and_in_plain_words(
+    client: FlaskClient, sent: Held
+) -> None:
+    page = words(client, f"/files/{sent.file}")
+
+    story = [
+        f"Camera {CAMERA} was docked in bay 2.",
+        "The camera's 1 files (5.0 MB) were listed.",
+        f"read back from the medium; SHA-256 {sent.digest} matched.",
+        "Copying began.",
+        "Every file was copied; a second full pass began.",
+        "The docking was sealed: every file verified, the manifest signed.",
+        "Destination main proved the whole file: every byte was fetched again",
+    ]
+    assert all(sentence in page for sentence in story)
+    assert [page.index(s) for s in story] == sorted(page.index(s) for s in story)
+
+
+def test_a_file_shows_the_logs_own_lines(
+    client: FlaskClient, config: Config, sent: Held
+) -> None:
+    with sqlite3.connect(config.store_path) as conn:
+        lines = [row[0] for row in conn.execute("SELECT line FROM custody")]
+
+    page = words(client, f"/files/{sent.file}")
+
+    assert len(lines) == 7
+    assert all(line in page for line in lines)
+
+
+def test_a_hostile_file_name_stays_text(client: FlaskClient, config: Config) -> None:
+    with store(config) as conn:
+        held = offloaded(conn, 1, HOSTILE)
+
+    pages = [
+        client.get(path).text
+        for path in (
+            "/recordings",
+            f"/recordings/{held.recording}",
+            f"/files/{held.file}",
+        )
+    ]
+
+    for page in pages:
+        assert "<script>alert" not in page
+        assert "\x1b" not in page
+        assert "\u202e" not in page
+        assert "<bdi>DCIM/\\x1b[31m&lt;script&gt;" in page
+
+
+def test_a_filter_is_shown_as_text(client: FlaskClient, config: Config) -> None:
+    with store(config):
+        page = client.get('/recordings?text="><script>x</script>').text
+
+    assert "<script>x" not in page
+
+
+def test_without_a_database_the_pages_say_so(client: FlaskClient) -> None:
+    answer = client.get("/recordings")
+
+    assert answer.status_code == 503
+    assert "no database at" in html.unescape(answer.text)
+
+
+def test_a_page_leaves_the_database_as_it_is(
+    client: FlaskClient, config: Config, sent: Held
+) -> None:
+    before = config.store_path.read_bytes()
+
+    client.get(f"/files/{sent.file}")
+    client.get("/it")
+
+    assert config.store_path.read_bytes() == before

@@ -1,0 +1,134 @@
+"""The custody log in plain words: one sentence for each kind of event. Pure."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dock_agent.clock import unstamp
+from dock_agent.errors import CustodyError
+from dock_agent.recording import Proof, ReadBack
+from web_status.durations import size_words
+from web_status.names import shown
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event: when, what in words, by whom; `line` is the log's own line."""
+
+    at: datetime
+    sentence: str
+    actor: str
+    clock_trusted: bool
+    line: str
+
+
+def entry(line: str) -> Entry:
+    """Tell of one line of the log. Raises `CustodyError` if it is no such line."""
+    try:
+        said = json.loads(line)
+        return Entry(
+            at=unstamp(said["at"]),
+            sentence=sentence(said["kind"], said["facts"]),
+            actor=shown(said["actor"]),
+            clock_trusted=bool(said["clock_trusted"]),
+            line=line,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CustodyError("A line of the custody log cannot be read") from error
+
+
+def sentence(kind: str, facts: Facts) -> str:
+    """Return what happened; a kind without words of its own is named as it is."""
+    if kind not in SENTENCES:
+        return f"{shown(kind)}."
+    return SENTENCES[kind](facts)
+
+
+def _docked(facts: Facts) -> str:
+    return f"Camera {_text(facts, 'camera')} was docked in bay {_text(facts, 'bay')}."
+
+
+def _listed(facts: Facts) -> str:
+    files, size = _number(facts, "files"), size_words(_number(facts, "bytes"))
+    skipped = _number(facts, "skipped")
+    rest = f"; {skipped} other entries were skipped" if skipped else ""
+    return f"The camera's {files} files ({size}) were listed{rest}."
+
+
+def _verified(facts: Facts) -> str:
+    proof = HOW_READ.get(facts.get("method", ""), "The copy was read back")
+    return f"{proof}; SHA-256 {_text(facts, 'sha256')} matched."
+
+
+HOW_READ: Mapping[str, str] = {
+    ReadBack.DIRECT: "Copied, and the copy was read back from the medium",
+    ReadBack.DROPPED: "Copied, and the copy was read back from the medium",
+    ReadBack.CACHED: "Copied; the copy was read back, perhaps only from memory",
+}
+
+
+def _held(facts: Facts) -> str:
+    return (
+        "The camera was read again and has the same bytes as the copy from docking"
+        f" {_text(facts, 'held_by')}; SHA-256 {_text(facts, 'sha256')}."
+    )
+
+
+def _sealed(facts: Facts) -> str:
+    if facts.get("complete") is False:
+        return "The docking was sealed without everything that was on the camera."
+    return "The docking was sealed: every file verified, the manifest signed."
+
+
+def _confirmed(facts: Facts) -> str:
+    proof = HOW_PROVED.get(facts.get("proof", ""), "confirmed the whole file")
+    return f"Destination {_text(facts, 'destination')} {proof}."
+
+
+HOW_PROVED: Mapping[str, str] = {
+    Proof.READ_BACK: "proved the whole file: every byte was fetched again and matched",
+    Proof.ECHOED: "proved the whole file: the digest it computed itself matched",
+}
+
+
+def _refused(facts: Facts) -> str:
+    return f"Destination {_text(facts, 'destination')} refused it{_because(facts)}."
+
+
+def _plain(words: str) -> Callable[[Facts], str]:
+    return lambda facts: f"{words}{_because(facts)}."
+
+
+def _because(facts: Facts) -> str:
+    return f": {_text(facts, 'reason')}" if facts.get("reason") else ""
+
+
+def _text(facts: Facts, key: str) -> str:
+    return shown(str(facts.get(key, "?")))
+
+
+def _number(facts: Facts, key: str) -> int:
+    value = facts.get(key, 0)
+    return value if isinstance(value, int) else 0
+
+
+SENTENCES: Mapping[str, Callable[[Facts], str]] = {
+    "docked": _docked,
+    "listed": _listed,
+    "copying": _plain("Copying began"),
+    "checking": _plain("Every file was copied; a second full pass began"),
+    "verified": _verified,
+    "held": _held,
+    "missed": _plain("The file was not copied in this docking"),
+    "quarantined": _plain("The copy was set aside and does not count as safe"),
+    "sealed": _sealed,
+    "interrupted": _plain("The docking was interrupted"),
+    "waiting": _plain("The docking waits for room"),
+    "fault": _plain("The docking stopped; a person must look"),
+    "confirmed": _confirmed,
+    "refused": _refused,
+}

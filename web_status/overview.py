@@ -1,0 +1,60 @@
+"""IT's page: what is stuck, since when and why, and how much room is left."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, render_template, request
+
+from dock_agent.config import Config
+from dock_agent.errors import StoreError
+from dock_agent.store import views
+from dock_agent.store.views import DockingLine, Owed, QueueLine
+from web_status.facts import Facts
+from web_status.reading import reading
+from web_status.visitor import require_local
+
+LATEST = 50  # dockings looked at for ones that were interrupted
+STOPPED = frozenset({"interrupted", "waiting", "fault"})
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the store knows; `trouble` is a sentence if it cannot be read."""
+
+    queue: tuple[QueueLine, ...] = ()
+    owed: tuple[Owed, ...] = ()
+    stopped: tuple[DockingLine, ...] = ()
+    trouble: str | None = None
+
+
+def blueprint(facts: Facts) -> Blueprint:
+    """Return IT's page; it answers only at the station itself."""
+    routes = Blueprint("overview", __name__)
+    routes.before_request(lambda: require_local(request.environ))
+    ports = {bay.name: bay.port or bay.folder for bay in facts.config.bays}
+
+    @routes.get("/it")
+    def page() -> str:
+        return render_template(
+            "it.html",
+            seen=facts.seen(),
+            ports=ports,
+            remembered=remembered(facts.config),
+            now=facts.now(),
+            station=facts.config.station.id,
+        )
+
+    return routes
+
+
+def remembered(config: Config) -> Remembered:
+    """Read what the page shows of the store, or why it cannot be read."""
+    try:
+        with reading(config) as conn:
+            latest = views.dockings(conn, limit=LATEST)
+            return Remembered(
+                queue=tuple(views.queue(conn)),
+                owed=tuple(views.owed(conn)),
+                stopped=tuple(each for each in latest if each.state in STOPPED),
+            )
+    except StoreError as error:
+        return Remembered(trouble=f"{error}. {error.hint}")
