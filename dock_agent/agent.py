@@ -9,26 +9,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dock_agent.bays.charge import Charger
+from dock_agent.bays.machine import ChargeRead, Event, Failed, Identified, OutOfRoom
 from dock_agent.bays.mount import Mounter
-from dock_agent.cameras.identify import Identity
+from dock_agent.cameras.identify import Identity, identify
 from dock_agent.cameras.profile import Profile
 from dock_agent.clock import Clock
-from dock_agent.offload.parent import Job, Offloader
-from dock_agent.recording import BayName, Colour
+from dock_agent.errors import DockError
+from dock_agent.offload.clerk import Job
+from dock_agent.offload.parent import Offloader
+from dock_agent.recording import BayName, BayState, Colour, DockingId
 from dock_agent.station import Contact, Station
 from dock_agent.vault.layout import bag_path
+from dock_agent.vault.lock import refuse_overlap
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A camera that was identified, and where its tree is."""
-
-    identity: Identity
-    root: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +37,28 @@ class Tools:
     profiles: tuple[Profile, ...]
     offloader: Offloader
     clock: Clock
+    vault: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A camera that was identified, and where its tree is."""
+
+    identity: Identity
+    root: Path
 
 
 class Agent:
     """Carries out what the station decides. Meets `station.Hands`."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, bays: tuple[BayName, ...]) -> None:
         self._tools = tools
-        self._pool = ThreadPoolExecutor(thread_name_prefix="identify")
+        self._pool = ThreadPoolExecutor(
+            max_workers=max(1, len(bays)), thread_name_prefix="identify"
+        )
         self._ready: dict[str, Ready] = {}  # by the token of the contact
-        self.station: Station
+        self._short: dict[BayName, int] = {}  # bytes that a waiting docking lacks
+        self.station = Station(bays, self, tools.clock)
 
     def identify(self, contact: Contact) -> None:
         self._pool.submit(self._identify, contact)
@@ -66,11 +75,62 @@ class Agent:
             bag=bag_path(contact.docking, camera, opened_at),
             identity=_facts(contact, ready.identity),
         )
-        post = partial(self.station.post, contact.sighting.bay, contact.docking)
+        post = partial(self._post, contact.sighting.bay, contact.docking)
         self._tools.offloader.start(job, post)
 
     def cancel(self, contact: Contact) -> None:
         self._tools.offloader.cancel(contact.docking)
+        self._ready.pop(contact.sighting.token, None)
 
     def show(self, bay: BayName, colour: Colour) -> None:
         log.info("light changed bay=%s colour=%s", bay, colour)
+
+    def read_batteries(self) -> None:
+        """Ask every docked camera that can say for its battery."""
+        for name, bay in self.station.bays.items():
+            contact = self.station.contact(name)
+            if bay.token is None or contact is None or bay.state is BayState.FAULT:
+                continue
+            percent = self._tools.charger.percent(contact.sighting)
+            if percent is not None and percent != bay.percent:
+                self.station.post(name, contact.docking, ChargeRead(percent))
+
+    def retry_waiting(self, free: int) -> None:
+        """Begin again where there is room now; `free` is above the reserve, bytes."""
+        for name, bay in self.station.bays.items():
+            if bay.state is BayState.WAITING and free >= self._short.get(name, 0):
+                self.station.retry(name)
+
+    def close(self) -> None:
+        """Give up every docking, in order."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._tools.offloader.close()
+
+    def _identify(self, contact: Contact) -> None:
+        sighting = contact.sighting
+        post = partial(self._post, sighting.bay, contact.docking)
+        try:
+            root = self._tools.mounter.path(sighting)
+            refuse_overlap(self._tools.vault, root)
+            identity = identify(sighting, self._tools.profiles)
+        except DockError as error:
+            post(Failed("D-17", str(error)))
+            return
+        self._ready[sighting.token] = Ready(identity, root)
+        charge = self._tools.charger.percent(sighting) is not None
+        reports = identity.profile.reports_charge or charge
+        post(Identified(identity.camera, reports_charge=reports))
+
+    def _post(self, bay: BayName, docking: DockingId, event: Event) -> None:
+        if isinstance(event, OutOfRoom):
+            self._short[bay] = event.missing
+        self.station.post(bay, docking, event)
+
+
+def _facts(contact: Contact, identity: Identity) -> dict[str, Any]:
+    return {
+        "contact": contact.sighting.token,
+        "node": contact.sighting.node,
+        "profile": identity.profile.name,
+        **identity.evidence,
+    }

@@ -55,8 +55,8 @@ def _docked(facts: Facts) -> str:
 def _listed(facts: Facts) -> str:
     files, size = _number(facts, "files"), size_words(_number(facts, "bytes"))
     skipped = _number(facts, "skipped")
-    rest = f"; {skipped} other entries were skipped" if skipped else ""
-    return f"The camera's {files} files ({size}) were listed{rest}."
+    rest = f"; entries that are no files were skipped: {skipped}" if skipped else ""
+    return f"What is on the camera was listed: files {files}, {size}{rest}."
 
 
 def _verified(facts: Facts) -> str:

@@ -5,8 +5,10 @@ Names that begin with a dot are left alone, so that a card can be built aside
 and renamed into place.
 """
 
+import ctypes
 import os
 import stat
+import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -16,6 +18,10 @@ from watchdog.observers import Observer
 from dock_agent.bays.detector import Seen, Sighting, Vanished
 from dock_agent.errors import ConfigError
 from dock_agent.recording import BayName
+
+AT_FDCWD, AT_SYMLINK_NOFOLLOW = -100, 0x100
+STATX_BTIME, BTIME_OFFSET = 0x800, 80
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class FolderDetector:
@@ -75,24 +81,37 @@ class _Watch(FileSystemEventHandler):
 
 
 def _cameras(bay: BayName, folder: Path) -> list[Sighting]:
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        return []
     found = []
-    for name in names:
-        if name.startswith("."):
-            continue
-        try:
-            facts = (folder / name).lstat()
-        except OSError:
-            continue  # it left while we looked
-        if stat.S_ISDIR(facts.st_mode):
-            found.append(_sighting(bay, folder / name, facts))
+    try:
+        for path in sorted(folder.iterdir()):
+            sighting = _sighting(bay, path)
+            if sighting is not None:
+                found.append(sighting)
+    except FileNotFoundError:
+        return []
     return found
 
 
-def _sighting(bay: BayName, path: Path, facts: os.stat_result) -> Sighting:
-    token = f"{facts.st_dev}:{facts.st_ino}"
+def _sighting(bay: BayName, path: Path) -> Sighting | None:
+    try:
+        facts = path.lstat()
+    except OSError:
+        return None  # it left while we looked
+    if path.name.startswith(".") or not stat.S_ISDIR(facts.st_mode):
+        return None
+    token = f"{facts.st_dev}:{facts.st_ino}:{born_ns(path)}"
     shown = {"folder": os.fsencode(path.name).decode("utf-8", "backslashreplace")}
     return Sighting(bay, token, str(path), shown)
+
+
+def born_ns(path: Path) -> int:
+    """Return when a file was made (statx(2), stx_btime), in ns; 0 if not known.
+
+    Inode numbers are used again at once; together with the birth they are not.
+    """
+    buffer = ctypes.create_string_buffer(256)
+    name = os.fsencode(path)
+    if _libc.statx(AT_FDCWD, name, AT_SYMLINK_NOFOLLOW, STATX_BTIME, buffer):
+        return 0
+    seconds, nanoseconds = struct.unpack_from("<qI", buffer.raw, BTIME_OFFSET)
+    return int(seconds * 1_000_000_000 + nanoseconds)

@@ -7,9 +7,9 @@ no name. Whatever goes wrong, no part is left behind and no name is touched.
 
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dock_agent.errors import (
@@ -19,7 +19,7 @@ from dock_agent.errors import (
     FixityError,
 )
 from dock_agent.offload.flow import Digests, copy_blocks
-from dock_agent.offload.source import Source, Wanted, opened, read, unchanged
+from dock_agent.offload.source import Source, Wanted, opened, read, shown, unchanged
 from dock_agent.recording import Digest, ReadBack
 from dock_agent.vault.disk import Beat, Disk, Writer, vault_errors
 from dock_agent.vault.layout import PART
@@ -36,23 +36,26 @@ class Copied:
     counted: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One attempt at one file."""
+
+    source: Source
+    wanted: Wanted
+    disk: Disk
+    beat: Beat
+    part: Path
+
+
 def copy_one(source: Source, wanted: Wanted, disk: Disk, beat: Beat) -> Copied:
     """Copy and prove one file. A mismatch is tried once more, on new blocks.
 
     Raises `CameraGone`, `CameraError`, `SourceChanged`, `NoRoom`,
     `VaultUnusable`, or `FixityError`.
     """
-    try:
-        return _copy_once(source, wanted, disk, beat)
-    except FixityError:
-        return _copy_once(source, wanted, disk, beat)
-
-
-def _copy_once(source: Source, wanted: Wanted, disk: Disk, beat: Beat) -> Copied:
-    part = _part_name(wanted.target)
-    with _removed_on_error(disk, part):
-        digests = _write_part(source, wanted, disk, (part, beat), flush=True)
-        return _prove(disk, part, digests)
+    job = _Job(source, wanted, disk, beat, _part_name(wanted.target))
+    with _removed_on_error(job):
+        return _proved_or_again(job, _write_part(job, sync=_synced))
 
 
 def copy_batch(
@@ -63,41 +66,52 @@ def copy_batch(
     One file's failure is its own. What concerns them all is raised:
     `CameraGone`, `NoRoom`, `VaultUnusable`; then no part is left.
     """
-    parts = [_part_name(file.target) for file in wanted]
+    if not wanted:
+        return []
+    jobs = [_Job(source, w, disk, beat, _part_name(w.target)) for w in wanted]
     with ExitStack() as cleaning:
-        for part in parts:
-            cleaning.enter_context(_removed_on_error(disk, part))
-        with vault_errors(), disk.barrier(parts[0].parent):
-            written = [
-                _tried(source, file, disk, (part, beat))
-                for file, part in zip(wanted, parts, strict=True)
-            ]
-        return [
-            _proved(disk, part, digests)
-            for part, digests in zip(parts, written, strict=True)
-        ]
+        for job in jobs:
+            cleaning.enter_context(_removed_on_error(job))
+        with vault_errors(), disk.barrier(jobs[0].part.parent):
+            written = [_write_one_of_many(job) for job in jobs]
+        return [_prove_one_of_many(*pair) for pair in zip(jobs, written, strict=True)]
 
 
-def _tried(
-    source: Source, wanted: Wanted, disk: Disk, part_beat: tuple[Path, Beat]
-) -> Digests | DockError:
+def _write_one_of_many(job: _Job) -> Digests | DockError:
     try:
-        return _write_part(source, wanted, disk, part_beat, flush=False)
+        return _write_part(job, sync=_left_to_the_barrier)
     except CameraGone:
         raise
     except CameraError as error:
+        _remove(job)
         return error
 
 
-def _proved(disk: Disk, part: Path, digests: Digests | DockError) -> Copied | DockError:
-    if isinstance(digests, DockError):
-        return digests
+def _prove_one_of_many(job: _Job, written: Digests | DockError) -> Copied | DockError:
+    if isinstance(written, DockError):
+        return written
     try:
-        return _prove(disk, part, digests)
-    except FixityError as error:
-        with vault_errors():
-            disk.unlink(part)
+        return _proved_or_again(job, written)
+    except CameraGone:
+        raise
+    except (CameraError, FixityError) as error:
+        _remove(job)
         return error
+
+
+def _proved_or_again(job: _Job, digests: Digests) -> Copied:
+    """Prove a part; if it fails, prove another one made while it still exists.
+
+    So the second one cannot be given the blocks of the first.
+    """
+    try:
+        return _prove(job, digests)
+    except FixityError:
+        again = replace(job, part=_part_name(job.wanted.target))
+        with _removed_on_error(again):
+            copied = _prove(again, _write_part(again, sync=_synced))
+            _remove(job)
+        return copied
 
 
 def give_names(disk: Disk, pairs: Sequence[tuple[Path, Path]]) -> None:
@@ -112,24 +126,15 @@ def give_names(disk: Disk, pairs: Sequence[tuple[Path, Path]]) -> None:
             disk.sync_directory(folder)
 
 
-def _write_part(
-    source: Source,
-    wanted: Wanted,
-    disk: Disk,
-    part_beat: tuple[Path, Beat],
-    *,
-    flush: bool,
-) -> Digests:
-    part, beat = part_beat
-    with opened(source, wanted) as fd:
+def _write_part(job: _Job, sync: Callable[[Writer], None]) -> Digests:
+    with opened(job.source, job.wanted) as fd:
         with vault_errors():
-            writer = disk.create(part, wanted.size)
+            writer = job.disk.create(job.part, job.wanted.size)
         try:
-            digests = _pass(source, fd, wanted, (writer, beat))
+            digests = _pass(job, fd, writer)
             with vault_errors():
-                writer.finish(wanted.size, wanted.mtime_ns)
-                if flush:
-                    writer.sync()
+                writer.finish(job.wanted.size, job.wanted.mtime_ns)
+                sync(writer)
         finally:
             with vault_errors():
                 writer.close()
@@ -137,44 +142,59 @@ def _write_part(
     return digests
 
 
-def _pass(
-    source: Source, fd: int, wanted: Wanted, writer_beat: tuple[Writer, Beat]
-) -> Digests:
-    writer, beat = writer_beat
+def _synced(writer: Writer) -> None:
+    writer.sync()
 
+
+def _left_to_the_barrier(writer: Writer) -> None:
+    del writer
+
+
+def _pass(job: _Job, fd: int, writer: Writer) -> Digests:
     def fill(buffer: memoryview) -> int:
-        count = read(source, fd, buffer, wanted)
-        beat(count)
+        count = read(job.source, fd, buffer, job.wanted)
+        job.beat(count)
         return count
 
     def write(block: memoryview, offset: int) -> None:
         with vault_errors():
             writer.write(block, offset)
 
-    digests = copy_blocks(fill, write, wanted.size)
-    unchanged(source, fd, wanted, digests.size)
+    digests = copy_blocks(fill, write, job.wanted.size)
+    unchanged(job.source, fd, job.wanted, digests.size)
     return digests
 
 
-def _prove(disk: Disk, part: Path, digests: Digests) -> Copied:
+def _prove(job: _Job, digests: Digests) -> Copied:
     with vault_errors():
-        found = disk.reread(part)
+        # Nothing more of the camera is read, but a long read shows that it lives.
+        found = job.disk.reread(job.part, lambda _: job.beat(0))
     if (found.digest, found.size) != (digests.whole, digests.size):
         raise FixityError(
-            f"{part.name}: {found.digest} was read back, {digests.whole} was written"
+            f"{shown(job.wanted)}: {found.digest} was read back,"
+            f" {digests.whole} was written"
         )
-    return Copied(part, digests.whole, digests.parts, found.method, found.counted)
+    return Copied(job.part, digests.whole, digests.parts, found.method, found.counted)
 
 
 @contextmanager
-def _removed_on_error(disk: Disk, part: Path) -> Iterator[None]:
+def _removed_on_error(job: _Job) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(OSError):
-            if disk.exists(part):
-                disk.unlink(part)
+        with suppress(OSError):  # the vault itself may be what fails
+            _unlink(job)
         raise
+
+
+def _remove(job: _Job) -> None:
+    with vault_errors():
+        _unlink(job)
+
+
+def _unlink(job: _Job) -> None:
+    if job.disk.exists(job.part):
+        job.disk.unlink(job.part)
 
 
 def _part_name(target: Path) -> Path:

@@ -20,7 +20,8 @@ PLAIN = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._ ()+,@-"
 )
 RESERVED = re.compile(
-    r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?|\.part-.*|ascmhl|\.ds_store",
+    r"(?:con|prn|aux|nul|(?:com|lpt)[0-9\u00b9\u00b2\u00b3]) *(?:\..*)?"
+    r"|\.part-.*|ascmhl|\.ds_store",
     re.IGNORECASE,
 )
 PART = ".part-"  # what a copy is called before it has its name
@@ -31,29 +32,47 @@ def stored_path(raw: bytes) -> str:
 
     Raises `CameraError` for a path that is no path below anything.
     """
-    components = raw.split(b"/")
-    if any(c in {b"", b".", b".."} for c in components) or b"\0" in raw:
-        raise CameraError(f"the camera lists an impossible name: {raw!r}")
-    return "/".join(_component(component) for component in components)
+    return "/".join(_component(component) for component in _components(raw))
 
 
 def stored_paths(raws: Sequence[bytes]) -> list[str]:
     """Return stored names for a whole inventory, no two alike on any file system.
 
-    Names that differ only in case or in Unicode form get `~1`, `~2`, … in the
-    order of the inventory.
+    Where names in one directory differ only in case or in Unicode form, the
+    later ones in the inventory's order get `~1`, `~2`, …; what lies below a
+    directory that got one has it in its path. Raises as `stored_path`.
     """
+    folders: dict[bytes, str] = {b"": ""}
     taken: set[str] = set()
+
+    def below(raw: bytes) -> str:
+        if raw not in folders:
+            above, _, name = raw.rpartition(b"/")
+            folders[raw] = _free(below(above), name, taken) + "/"
+        return folders[raw]
+
     given = []
     for raw in raws:
-        plain = stored_path(raw)
-        name, count = plain, 0
-        while _folded(name) in taken:
-            count += 1
-            name = _numbered(plain, count)
-        taken.add(_folded(name))
-        given.append(name)
+        *above, name = _components(raw)
+        given.append(_free(below(b"/".join(above)), name, taken))
     return given
+
+
+def _components(raw: bytes) -> list[bytes]:
+    found = raw.split(b"/")
+    if any(c in {b"", b".", b".."} for c in found) or b"\0" in raw:
+        raise CameraError(f"the camera lists an impossible name: {raw!r}")
+    return found
+
+
+def _free(folder: str, raw: bytes, taken: set[str]) -> str:
+    plain = _component(raw)
+    name, count = plain, 0
+    while _folded(folder + name) in taken:
+        count += 1
+        name = _numbered(plain, count)
+    taken.add(_folded(folder + name))
+    return folder + name
 
 
 def raw_path(stored: str) -> bytes:
@@ -77,7 +96,7 @@ def bag_path(
 
 def camera_name(camera: CameraId) -> str:
     """Return a camera's id as one legal component."""
-    return _component(camera.encode("utf-8", "surrogateescape").replace(b"/", b"_"))
+    return _component(camera.encode("utf-8", "surrogateescape"))
 
 
 def quarantine_path(docking: DockingId) -> PurePosixPath:
@@ -92,12 +111,15 @@ def _component(raw: bytes) -> str:
         name = _escape(name[0]) + name[1:]
     if name[-1] in " .":
         name = name[:-1] + _escape(name[-1])
-    encoded = name.encode()
-    if len(encoded) <= LONGEST:
+    if len(name.encode()) <= LONGEST:
         return name
-    cut = encoded[: LONGEST - 12].decode("utf-8", "ignore")
-    cut = re.sub(r"=[0-9A-F]?$", "", cut)
-    return f"{cut}~{hashlib.sha256(raw).hexdigest()[:8]}"
+    return f"{_cut(name, LONGEST - 12)}~{hashlib.sha256(raw).hexdigest()[:8]}"
+
+
+def _cut(name: str, longest: int) -> str:
+    """Shorten to `longest` bytes, splitting no character and no escape."""
+    short = name.encode()[:longest].decode("utf-8", "ignore")
+    return re.sub(r"=[0-9A-F]?$", "", short)
 
 
 def _kept(raw: bytes) -> str | None:
@@ -130,6 +152,7 @@ def _folded(name: str) -> str:
 
 def _numbered(name: str, count: int) -> str:
     stem, dot, ending = name.rpartition(".")
-    if not dot or not stem or "/" in ending or stem.endswith("/"):
-        return f"{name}~{count}"
-    return f"{stem}~{count}.{ending}"
+    if not stem or len(ending) > LONGEST // 2:
+        stem, dot, ending = name, "", ""
+    tail = f"~{count}{dot}{ending}"
+    return _cut(stem, LONGEST - len(tail.encode())) + tail

@@ -40,6 +40,17 @@ def held(root: Path) -> Iterator[None]:
         os.close(fd)
 
 
+def open_vault(disk: Disk, root: Path, clock: Clock, expected: str | None) -> str:
+    """Return the id of the vault at `root`, which is made if it is a new one.
+
+    `expected` is the id the station remembers; then nothing is made. Raises
+    `VaultUnusable`.
+    """
+    if expected is None:
+        make(disk, root)
+    return identity(disk, root, clock, expected)
+
+
 def make(disk: Disk, root: Path) -> None:
     """Make the vault's directory at the first start; its parent must be there."""
     if root.is_dir():
@@ -76,9 +87,14 @@ def identity(disk: Disk, root: Path, clock: Clock, expected: str | None) -> str:
 
 
 def refuse_overlap(root: Path, source: Path) -> None:
-    """Refuse a camera that holds the vault, or a vault that holds the camera."""
+    """Refuse a camera that holds the vault, or a vault that holds the camera.
+
+    A camera that is a mount of the vault's own disk is such a one, wherever
+    else that disk is mounted.
+    """
     ours, theirs = root.resolve(), source.resolve()
-    if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
+    nested = ours.is_relative_to(theirs) or theirs.is_relative_to(ours)
+    if nested or (theirs.is_mount() and theirs.stat().st_dev == ours.stat().st_dev):
         raise VaultUnusable(f"the vault {root} lies on the camera {source}")
 
 

@@ -22,10 +22,12 @@ from dock_agent.vault.buffers import BLOCK, COUNT, PAGE, ring
 from dock_agent.vault.disk import Beat, Reread, Writer, silent
 
 BIG = 16 << 20  # bytes from which a file is written past the page cache
+UNSUPPORTED = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
 AT_FDCWD, RENAME_NOREPLACE = -100, 1
 DIRECTORY_MODE, PART_MODE, KEPT_MODE = 0o750, 0o600, 0o440
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
 _libc.mmap.restype = ctypes.c_void_p
 _int, _pointer, _length = ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t
 _libc.mmap.argtypes = [_pointer, _length, _int, _int, _int, ctypes.c_long]
@@ -64,14 +66,14 @@ class RealDisk:
         size = path.stat().st_size
         try:
             fd = os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_NOFOLLOW)
+            try:
+                return _reread_direct(fd, size, beat)
+            finally:
+                os.close(fd)
         except OSError as error:
-            if error.errno != errno.EINVAL:
+            if error.errno not in UNSUPPORTED:
                 raise
-            return _reread_dropped(path, size, beat)
-        try:
-            return _reread_direct(fd, size, beat)
-        finally:
-            os.close(fd)
+        return _reread_dropped(path, size, beat)
 
     def read(self, path: Path) -> bytes:
         return path.read_bytes()
@@ -123,13 +125,12 @@ class RealWriter:
             path.unlink(missing_ok=True)  # some file systems create, then refuse
             self._direct = False
             self._fd = os.open(path, flags, PART_MODE)
-        if size:
-            try:
-                os.posix_fallocate(self._fd, 0, size)
-            except OSError:
-                os.close(self._fd)
-                path.unlink()
-                raise
+        try:
+            _take_room(self._fd, size)
+        except OSError:
+            os.close(self._fd)
+            path.unlink()
+            raise
 
     def _flag(self) -> int:
         return os.O_DIRECT if self._direct else 0
@@ -155,6 +156,23 @@ class RealWriter:
 
     def close(self) -> None:
         os.close(self._fd)
+
+
+def _take_room(fd: int, size: int) -> None:
+    """Have ENOSPC now rather than halfway.
+
+    fallocate(2) itself: posix_fallocate(3) emulates what a file system lacks by
+    writing to every block. Where it is lacking the free space is asked for.
+    """
+    if size == 0 or not _libc.fallocate(fd, 0, 0, size):
+        return
+    code = ctypes.get_errno()
+    if code in UNSUPPORTED:
+        facts = os.fstatvfs(fd)
+        if size <= facts.f_bavail * facts.f_frsize:
+            return
+        code = errno.ENOSPC
+    raise OSError(code, os.strerror(code))
 
 
 def _write_all(fd: int, block: memoryview, offset: int) -> None:

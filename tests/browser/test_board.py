@@ -169,22 +169,27 @@ def test_a_page_whose_script_never_came_covers_itself(
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_without_scripts_the_board_is_whole_and_renews_itself(
+def test_without_scripts_the_board_is_whole(
     dock: Dock, look: Open, size: tuple[int, int]
 ) -> None:
     dock.shows(BUSY)
+
     page = look(size=size, scripts=False)
+
+    ready_tile = page.locator('.tile[data-bay="1"]')
+    expect(ready_tile).to_have_css("background-color", "rgb(59, 227, 130)")
     expect(page.locator('.tile[data-bay="2"] .word')).to_have_text("Leave it")
-    expect(page.locator('.tile[data-bay="1"]')).to_have_css(
-        "background-color", "rgb(59, 227, 130)"
-    )
     expect(page.get_by_text("No network – videos are safe here")).to_be_visible()
 
-    dock.shows(status([*mixed()[:1], ready("2"), *mixed()[2:]]))
 
-    expect(page.locator('.tile[data-bay="2"] .word')).to_have_text(
-        "Take me", timeout=LATER
-    )
+def test_without_scripts_the_board_renews_itself(dock: Dock, look: Open) -> None:
+    dock.shows(status([copying("1")]))
+    page = look(scripts=False)
+    expect(page.locator(".word")).to_have_text("Leave it")
+
+    dock.shows(status([ready("1")]))
+
+    expect(page.locator(".word")).to_have_text("Take me", timeout=LATER)
 
 
 @pytest.mark.parametrize(

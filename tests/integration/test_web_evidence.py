@@ -164,7 +164,7 @@ def test_a_file_tells_its_custody_in_order_and_in_plain_words(
 
     story = [
         f"Camera {CAMERA} was docked in bay 2.",
-        "The camera's 1 files (5.0 MB) were listed.",
+        "What is on the camera was listed: files 1, 5.0 MB.",
         f"read back from the medium; SHA-256 {sent.digest} matched.",
         "Copying began.",
         "Every file was copied; a second full pass began.",
