@@ -70,7 +70,7 @@ def _conditional(response: Response, seen: Seen, tagged: bytes) -> Response:
     started again, or fell silent, from standing for something else.
     """
     rev = seen.status.rev if seen.status else 0
-    response.set_etag(f"{rev}-")
+    response.set_etag(f"{rev}-{hashlib.sha256(tagged).hexdigest()[:16]}")
     response.headers["Cache-Control"] = ASKED_EACH_TIME
     response.vary.add("Accept")
     response.make_conditional(request.environ)

@@ -50,7 +50,8 @@ def judge(status: Status, now: datetime) -> Seen:
         return nothing()
     # A time that lies ahead is a clock that was set back: just as unknown.
     live = status.live and abs(now - since) <= FRESH
-    said = verdict(status.bays, live=live, room=usable(status.vault) > 0)
+    room = watch.takes_cameras(status.vault)
+    said = verdict(status.bays, live=live, room=room)
     return Seen(live, said, status, since)
 
 

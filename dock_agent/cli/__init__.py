@@ -68,7 +68,7 @@ class Commands(click.Group):
 
 def _say(error: DockError) -> None:
     promise = (type(error).__doc__ or "").strip()
-    click.echo(f"dock-agent: {error or promise}", err=True)
+    click.echo(f"dock-agent: {str(error) or promise}", err=True)
     if str(error):
         click.echo(f"  {promise}", err=True)
     if error.hint:

@@ -12,7 +12,7 @@ from dock_agent.config import Config, load, locate
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class ConfigFile(click.ParamType):
+class ConfigFile(click.ParamType["Config"]):
     """Reads the configuration while the command line is parsed."""
 
     name = "path"

@@ -1,5 +1,7 @@
 """status: what the station is doing, from the agent's last snapshot."""
 
+from datetime import UTC, datetime
+
 import click
 
 from dock_agent.cli.common import print_json, size, with_config, with_json
@@ -14,7 +16,7 @@ def status_(config: Config, *, as_json: bool) -> None:
     """Tell how the bays, the queue and the links are right now."""
     from dock_agent.watch.compose import current
 
-    status = current(config)
+    status = current(config, datetime.now(UTC))
     if as_json:
         print_json(status)
         return

@@ -5,6 +5,11 @@ A step that has been released is never edited: the next change is a new step.
 """
 
 FIRST = """
+CREATE TABLE station (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE camera (
     id TEXT PRIMARY KEY,                -- model:serial
     model TEXT NOT NULL,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from dock_agent.clock import unstamp
+from dock_agent.clock import stamp, unstamp
 from dock_agent.errors import StoreError
 from dock_agent.recording import (
     CameraId,
@@ -136,6 +136,20 @@ def owed(conn: sqlite3.Connection) -> list[Owed]:
         )
         for row in rows
     ]
+
+
+def daily_bytes(conn: sqlite3.Connection, since: datetime, now: datetime) -> float:
+    """Return how many bytes a day were taken in since then; 0 for no history."""
+    row = conn.execute(
+        "SELECT min(d.opened_at) AS first, coalesce(sum(f.size), 0) AS size"
+        " FROM docking AS d JOIN file AS f ON f.docking = d.id"
+        " WHERE d.opened_at >= ? AND f.state = 'verified'",
+        (stamp(since),),
+    ).fetchone()
+    if row["first"] is None:
+        return 0.0
+    days = (now - unstamp(row["first"])).total_seconds() / 86_400
+    return float(row["size"] / days) if days >= 1 else 0.0
 
 
 def dockings(

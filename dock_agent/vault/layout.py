@@ -43,7 +43,7 @@ def stored_paths(raws: Sequence[bytes]) -> list[str]:
     directory that got one has it in its path. Raises as `stored_path`.
     """
     folders: dict[bytes, str] = {b"": ""}
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
 
     def below(raw: bytes) -> str:
         if raw not in folders:
@@ -65,13 +65,15 @@ def _components(raw: bytes) -> list[bytes]:
     return found
 
 
-def _free(folder: str, raw: bytes, taken: set[str]) -> str:
+def _free(folder: str, raw: bytes, taken: dict[str, int]) -> str:
+    """Return a name that is not taken; `taken` counts those that were alike."""
     plain = _component(raw)
-    name, count = plain, 0
+    first = _folded(folder + plain)
+    name = plain
     while _folded(folder + name) in taken:
-        count += 1
-        name = _numbered(plain, count)
-    taken.add(_folded(folder + name))
+        taken[first] += 1
+        name = _numbered(plain, taken[first])
+    taken[_folded(folder + name)] = 0
     return folder + name
 
 

@@ -4,7 +4,6 @@ The agent composes the whole object at most once a second and replaces one
 small file with it; the page reads that file and never talks to the agent.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -124,9 +123,9 @@ def label(camera: CameraId | None) -> str | None:
     return None if camera is None else camera.rpartition(":")[2][-4:]
 
 
-def takes_cameras(room: Room, waiting: Sequence[Bay]) -> bool:
-    """Whether the dock can take another camera: room, and nobody waits for it."""
-    return room.free_bytes > room.reserve_bytes and not waiting
+def takes_cameras(room: Room) -> bool:
+    """Whether the vault has room for one more camera's first file."""
+    return room.free_bytes > room.reserve_bytes
 
 
 def write(path: Path, status: Status) -> None:

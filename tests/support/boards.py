@@ -154,9 +154,7 @@ def status(  # noqa: PLR0913  a whole snapshot, one part at a time
     owed: tuple[Owed, ...] = (),
 ) -> Status:
     """Return what the agent would write about these bays."""
-    waiting = [b for b in bays if b.state is BayState.WAITING]
-    room = takes_cameras(vault, waiting)  # type: ignore[arg-type]  # only counted
-    said = verdict(bays, live=True, room=room)
+    said = verdict(bays, live=True, room=takes_cameras(vault))
     return Status(
         station="harbour-1",
         rev=next(_REVISIONS),

@@ -1,0 +1,215 @@
+"""Run a station: open everything, recover, and let the loop decide.
+
+The composition root. `opened` is shared with `import`, which needs the same
+vault and store without the bays.
+"""
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+import msgspec
+
+from dock_agent.agent import Agent, Tools
+from dock_agent.bays.charge import PowerSupplies
+from dock_agent.bays.detector import Detector, Seen, Sighting
+from dock_agent.bays.mount import BayMounter
+from dock_agent.bays.presence import reconcile
+from dock_agent.cameras import profile
+from dock_agent.clock import Clock, SystemClock
+from dock_agent.config import Config
+from dock_agent.custody.chain import Event
+from dock_agent.custody.signing import load_or_make
+from dock_agent.errors import StoreError, VaultUnusable
+from dock_agent.offload.parent import Limits, ProcessOffloader
+from dock_agent.offload.recover import recover
+from dock_agent.recording import BayName, DestinationName
+from dock_agent.station import Station
+from dock_agent.store import custody, destinations, station
+from dock_agent.store.db import connect, transaction
+from dock_agent.vault import lock
+from dock_agent.vault.bag import Sealer
+from dock_agent.vault.real import RealDisk
+from dock_agent.watch import status
+from dock_agent.watch.compose import Watcher
+
+log = logging.getLogger(__name__)
+
+SNAPSHOT_EVERY, CHARGE_EVERY, RECONCILE_EVERY = 1.0, 10.0, 30.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The vault and the store, held by this process alone."""
+
+    config: Config
+    conn: sqlite3.Connection
+    sealer: Sealer
+
+    def connect(self) -> sqlite3.Connection:
+        """Open the store once more, for another thread."""
+        return connect(self.config.store_path)
+
+
+@contextmanager
+def opened(config: Config, clock: Clock) -> Iterator[Opened]:
+    """Open and hold the vault and the store, and recover what was left undone.
+
+    Raises `VaultUnusable`, `AlreadyRunning`, and what the store raises.
+    """
+    disk, root = RealDisk(), config.vault_path
+    _parent_of_store(config)
+    with closing(connect(config.store_path, create=True)) as conn:
+        known = station.vault_id(conn)
+        if known is None:
+            lock.make(disk, root)
+        with lock.held(root):
+            found = lock.identity(disk, root, clock, known)
+            key = load_or_make(config.signing_path)
+            names = tuple(DestinationName(d.name) for d in config.destinations)
+            sealer = Sealer(disk, root, key, clock, config.station.id, names)
+            started = Event("started", facts={"station": config.station.id})
+            with transaction(conn):
+                station.set_vault_id(conn, found)
+                for destination in config.destinations:
+                    name = DestinationName(destination.name)
+                    destinations.ensure(conn, name, destination.kind)
+                custody.append(conn, started, clock.now())
+            summary = recover(conn, sealer)
+            log.info("recovery done %s", summary)
+            yield Opened(config, conn, sealer)
+
+
+def _parent_of_store(config: Config) -> None:
+    folder = config.store_path.parent
+    if not folder.is_dir():
+        raise StoreError(f"there is no directory {folder} for the database")
+
+
+def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> None:
+    """Run until `stop` is set. `ready` is called once cameras are looked for."""
+    clock = SystemClock()
+    with opened(config, clock) as held:
+        agent = _agent(held, clock)
+        detectors = _detectors(config)
+        try:
+            for detector in detectors:
+                detector.start(partial(_seen, agent.station))
+            ready()
+            _loop(_Turn(held, agent, detectors, clock), stop)
+        finally:
+            for detector in detectors:
+                detector.stop()
+            agent.close()
+
+
+def _agent(held: Opened, clock: Clock) -> Agent:
+    config = held.config
+    limits = Limits(config.offload.silence_s, config.vault.reserve_bytes)
+    tools = Tools(
+        mounter=BayMounter(),
+        charger=PowerSupplies(),
+        profiles=profile.shipped(),
+        offloader=ProcessOffloader(held.connect, held.sealer, limits),
+        clock=clock,
+        vault=config.vault_path,
+    )
+    return Agent(tools, config.bay_names())
+
+
+def _detectors(config: Config) -> list[Detector]:
+    """Return what the bays need: folders, USB ports, or both."""
+    folders = {
+        BayName(bay.name): config.resolve(bay.folder)
+        for bay in config.bays
+        if bay.folder is not None
+    }
+    ports = {b.port: BayName(b.name) for b in config.bays if b.port is not None}
+    found: list[Detector] = []
+    if folders:
+        from dock_agent.bays.folders import FolderDetector  # noqa: PLC0415  if needed
+
+        found.append(FolderDetector(folders))
+    if ports:
+        from dock_agent.bays.detect import UdevDetector  # noqa: PLC0415  needs libudev
+
+        found.append(UdevDetector(ports))
+    return found
+
+
+def _seen(to: Station, seen: Seen) -> None:
+    if isinstance(seen, Sighting):
+        to.saw(seen)
+    else:
+        to.lost(seen.bay, seen.token)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What the loop does besides handling events, and when it did it last."""
+
+    held: Opened
+    agent: Agent
+    detectors: list[Detector]
+    clock: Clock
+    watcher: Watcher = field(init=False)
+    last: dict[str, float] = field(default_factory=dict)
+    rev: int = 0
+    shown: bytes = b""
+
+    def __post_init__(self) -> None:
+        self.watcher = Watcher(self.held.config)
+        # The revision goes on where an earlier run stopped: a page that is open
+        # must not take the new agent's first word for something it knows.
+        before = status.read(self.held.config.snapshot_path)
+        self.rev = before.rev if before is not None else 0
+
+    def due(self, what: str, every: float) -> bool:
+        now = self.clock.now().monotonic_ns / 1e9
+        if now - self.last.get(what, -every) < every:
+            return False
+        self.last[what] = now
+        return True
+
+    def snapshot(self) -> None:
+        look = self.watcher.look(
+            self.held.conn, self.agent.station.bays, self.clock.now()
+        )
+        same = msgspec.json.encode(msgspec.structs.replace(look, at="", rev=0))
+        if same != self.shown:
+            self.rev, self.shown = self.rev + 1, same
+        fresh = msgspec.structs.replace(look, rev=self.rev)
+        status.write(self.held.config.snapshot_path, fresh)
+
+    def reconcile(self) -> None:
+        present = [s for detector in self.detectors for s in detector.present()]
+        for seen in reconcile(self.agent.station.believed(), present):
+            log.warning("an event was lost bay=%s", seen.bay)
+            _seen(self.agent.station, seen)
+
+    def free(self) -> int:
+        config = self.held.config
+        try:
+            facts = os.statvfs(config.vault_path)
+        except OSError as error:
+            raise VaultUnusable(f"the vault: {error.strerror}") from error
+        return facts.f_bavail * facts.f_frsize - config.vault.reserve_bytes
+
+
+def _loop(turn: _Turn, stop: threading.Event) -> None:
+    while not stop.is_set():
+        turn.agent.station.pump(wait=0.2)
+        if turn.due("charge", CHARGE_EVERY):
+            turn.agent.read_batteries()
+            turn.agent.retry_waiting(turn.free())
+        if turn.due("reconcile", RECONCILE_EVERY):
+            turn.reconcile()
+        if turn.due("snapshot", SNAPSHOT_EVERY):
+            turn.snapshot()
+    turn.agent.close()
+    turn.agent.station.pump()

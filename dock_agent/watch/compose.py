@@ -1,0 +1,153 @@
+"""Put the status together: the bays from the loop, the rest from the store."""
+
+import os
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from dock_agent.bays.machine import Bay
+from dock_agent.clock import Instant, stamp, unstamp
+from dock_agent.config import Config
+from dock_agent.recording import BayName, BayState, LinkState
+from dock_agent.store import destinations, transfers, views
+from dock_agent.store.db import connect_readonly
+from dock_agent.watch.eta import Pace
+from dock_agent.watch.status import (
+    BayStatus,
+    Link,
+    Owed,
+    Queue,
+    Room,
+    Status,
+    Verdict,
+    bay_status,
+    read,
+    takes_cameras,
+)
+from dock_agent.watch.verdict import verdict
+
+FRESH = timedelta(seconds=5)  # a snapshot older than this is not live
+HISTORY = timedelta(days=28)  # what the forecast of room looks back on
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Remembers what one look at the bays cannot tell: since when, how fast."""
+
+    config: Config
+    _since: dict[BayName, tuple[BayState, datetime]] = field(default_factory=dict)
+    _paces: dict[BayName, Pace] = field(default_factory=dict)
+
+    def look(
+        self, conn: sqlite3.Connection, bays: Mapping[BayName, Bay], at: Instant
+    ) -> Status:
+        """Return the whole status at this moment. `rev` is left at 0."""
+        shown = tuple(self._bay(bay, at) for bay in bays.values())
+        return _status(self.config, conn, shown, at)
+
+    def _bay(self, bay: Bay, at: Instant) -> BayStatus:
+        state, since = self._since.get(bay.name, (None, at.utc))
+        if state is not bay.state:
+            since = at.utc
+            self._since[bay.name] = bay.state, since
+        pace = self._paces.setdefault(bay.name, Pace())
+        pace.note(at.monotonic_ns / 1e9, bay.size_done)
+        busy = bay.state is BayState.COPYING
+        left = pace.seconds_left(bay.size_total) if busy else None
+        return bay_status(bay, since, left)
+
+
+def current(config: Config, now: datetime) -> Status:
+    """Return the status for the command line: the agent's, or what the store knows."""
+    last = read(config.snapshot_path)
+    if last is not None and now - unstamp(last.at) <= FRESH:
+        return last
+    with closing(connect_readonly(config.store_path)) as conn:
+        at = Instant(now, 0, "", trusted=False)
+        empty = tuple(bay_status(Bay(name), now, None) for name in config.bay_names())
+        shown = last.bays if last is not None else empty
+        return _status(config, conn, shown, at, live=False)
+
+
+def _status(
+    config: Config,
+    conn: sqlite3.Connection,
+    bays: tuple[BayStatus, ...],
+    at: Instant,
+    *,
+    live: bool = True,
+) -> Status:
+    room = _room(config, conn, at.utc)
+    said = verdict(bays, live=live, room=takes_cameras(room))
+    return Status(
+        station=config.station.id,
+        rev=0,
+        at=stamp(at.utc),
+        live=live,
+        verdict=Verdict(key=said.key, text=said.text, tone=said.tone),
+        bays=bays,
+        queue=_queue(conn, at.utc),
+        links=tuple(_link(row) for row in destinations.every(conn)),
+        vault=room,
+        owed=tuple(_owed(row) for row in views.owed(conn)),
+    )
+
+
+def _queue(conn: sqlite3.Connection, now: datetime) -> Queue:
+    waiting = transfers.waiting(conn)
+    age = None if waiting.oldest is None else (now - waiting.oldest).total_seconds()
+    return Queue(
+        waiting=waiting.count,
+        bytes=waiting.size,
+        oldest_age_s=None if age is None else max(0.0, round(age)),
+        refused=waiting.refused,
+    )
+
+
+def _link(row: destinations.DestinationRow) -> Link:
+    return Link(
+        name=row.name,
+        kind=row.kind,
+        state=row.link,
+        since=_text(row.link_since),
+        last_success=_text(row.last_success),
+        last_failure=_text(row.last_failure),
+        failure=row.failure if row.link is not LinkState.ONLINE else None,
+    )
+
+
+def _owed(row: views.Owed) -> Owed:
+    return Owed(
+        camera=row.camera,
+        bay=row.bay,
+        done=row.done,
+        total=row.total,
+        since=stamp(row.since),
+    )
+
+
+def _room(config: Config, conn: sqlite3.Connection, now: datetime) -> Room:
+    free, total = _space(config.vault_path)
+    daily = views.daily_bytes(conn, now - HISTORY, now)
+    spare = max(0, free - config.vault.reserve_bytes)
+    return Room(
+        free_bytes=free,
+        total_bytes=total,
+        reserve_bytes=config.vault.reserve_bytes,
+        days_left=round(spare / daily, 1) if daily else None,
+    )
+
+
+def _space(path: Path) -> tuple[int, int]:
+    try:
+        facts = os.statvfs(path)
+    except OSError:
+        return 0, 0
+    return facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else stamp(moment)
