@@ -1,6 +1,7 @@
 """What the commands share: the configuration option, and how they print."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,6 +45,21 @@ def with_json(command: Command) -> Command:
 def print_json(thing: Any) -> None:
     """Print any of our own types as one JSON document."""
     click.echo(msgspec.json.format(msgspec.json.encode(thing), indent=2))
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Draw a bar where a person waits; the block calls it with done and total."""
+    bar = click.progressbar(
+        length=1, label=label, file=click.get_text_stream("stderr")
+    )
+    with bar:
+
+        def show(done: int, total: int) -> None:
+            bar.length = max(total, 1)
+            bar.update(done - bar.pos)
+
+        yield show
 
 
 def size(count: float) -> str:

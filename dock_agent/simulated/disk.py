@@ -105,6 +105,7 @@ class SimulatedDisk:
         self.step(writes=False)
         self._fail_sync(directory)
         for path, inode in self._names.items():
+            self.step(writes=False)
             self.flush(path, inode)
         if not self.faults.loses_sync:
             self._lasting = dict(self._names)

@@ -191,6 +191,9 @@ def recordings(conn: sqlite3.Connection, search: Search) -> list[RecordingLine]:
         " AND (:text IS NULL OR name LIKE :text ESCAPE '\\'"
         "  OR officer LIKE :text ESCAPE '\\')"
         " AND (:start IS NULL OR (start, id) < (:start, :last))"
+        # What an earlier docking holds is shown there, once.
+        " AND EXISTS (SELECT 1 FROM file WHERE file.recording = recording.id"
+        "  AND file.state <> 'held')"
         " ORDER BY start DESC, id DESC LIMIT :limit",
         {
             "camera": search.camera,

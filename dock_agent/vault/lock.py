@@ -79,7 +79,7 @@ def identity(disk: Disk, root: Path, clock: Clock, expected: str | None) -> str:
             write_file(disk, marker, json.dumps({"id": found}).encode() + b"\n")
         else:
             raise VaultUnusable(f"{root} is not the vault: its marker is missing")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise VaultUnusable(f"the vault {root}: {error}") from error
     if expected is not None and found != expected:
         raise VaultUnusable(f"{root} is another vault ({found}, not {expected})")

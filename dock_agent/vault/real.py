@@ -1,52 +1,50 @@
 """The vault on a real file system (Linux).
 
-Big files are written and read past the page cache (open(2), O_DIRECT); small
-ones are flushed in batches (syncfs(2)). A read-back is only called DIRECT if
-the kernel's own account of the thread (proc(5), /proc/[pid]/io, read_bytes)
-grew by at least the file's size.
+Big files are written past the page cache (open(2), O_DIRECT); small ones are
+flushed in batches (syncfs(2)).
 """
 
 import ctypes
 import errno
-import hashlib
+import fcntl
 import mmap
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dock_agent.recording import Digest, ReadBack
-from dock_agent.vault.buffers import BLOCK, COUNT, PAGE, ring
+from dock_agent.vault.buffers import PAGE
 from dock_agent.vault.disk import Beat, Reread, Writer, silent
+from dock_agent.vault.medium import REFUSED, reread
 
 BIG = 16 << 20  # bytes from which a file is written past the page cache
-UNSUPPORTED = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
 AT_FDCWD, RENAME_NOREPLACE = -100, 1
 DIRECTORY_MODE, PART_MODE, KEPT_MODE = 0o750, 0o600, 0o440
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
-_libc.mmap.restype = ctypes.c_void_p
-_int, _pointer, _length = ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t
-_libc.mmap.argtypes = [_pointer, _length, _int, _int, _int, ctypes.c_long]
-_libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-_libc.mincore.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p]
 
 
 class RealDisk:
     """Meets `vault.disk.Disk`."""
 
+    def __init__(self) -> None:
+        self._lasting: set[Path] = set()  # directories this process saw flushed
+
     def make_directory(self, path: Path) -> None:
-        if path.is_dir():
+        if path.is_mount() or (path in self._lasting and path.is_dir()):
             return
         self.make_directory(path.parent)
         try:
             path.mkdir(DIRECTORY_MODE)
+            self.sync_directory(path.parent)
         except FileExistsError:
-            return
-        self.sync_directory(path.parent)
+            if not path.is_dir():
+                raise
+            # Another offload may have made it a moment ago, and not flushed it yet.
+            with suppress(PermissionError):  # what we may not read is not ours
+                self.sync_directory(path.parent)
+        self._lasting.add(path)
 
     def create(self, path: Path, size: int) -> Writer:
         return RealWriter(path, size)
@@ -63,26 +61,22 @@ class RealDisk:
             os.close(fd)
 
     def reread(self, path: Path, beat: Beat = silent) -> Reread:
-        size = path.stat().st_size
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_NOFOLLOW)
-            try:
-                return _reread_direct(fd, size, beat)
-            finally:
-                os.close(fd)
-        except OSError as error:
-            if error.errno not in UNSUPPORTED:
-                raise
-        return _reread_dropped(path, size, beat)
+        return reread(path, beat)
 
     def read(self, path: Path) -> bytes:
         return path.read_bytes()
 
     def rename(self, source: Path, target: Path) -> None:
         names = os.fsencode(source), os.fsencode(target)
-        if _libc.renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_NOREPLACE):
-            code = ctypes.get_errno()
+        if not _libc.renameat2(
+            AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_NOREPLACE
+        ):
+            return
+        code = ctypes.get_errno()
+        if code not in REFUSED:
             raise OSError(code, os.strerror(code), str(source), None, str(target))
+        target.hardlink_to(source)  # NFS: the other way that replaces nothing
+        source.unlink()
 
     def sync_directory(self, path: Path) -> None:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -139,6 +133,18 @@ class RealWriter:
         if not self._direct:
             _write_all(self._fd, block, offset)
             return
+        try:
+            self._write_past_the_cache(block, offset)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            # The block is not aligned as this disk wants it: through the cache then.
+            flags = fcntl.fcntl(self._fd, fcntl.F_GETFL)
+            fcntl.fcntl(self._fd, fcntl.F_SETFL, flags & ~os.O_DIRECT)
+            self._direct = False
+            _write_all(self._fd, block, offset)
+
+    def _write_past_the_cache(self, block: memoryview, offset: int) -> None:
         whole = len(block) - len(block) % PAGE
         _write_all(self._fd, block[:whole], offset)
         if whole < len(block):
@@ -167,10 +173,10 @@ def _take_room(fd: int, size: int) -> None:
     if size == 0 or not _libc.fallocate(fd, 0, 0, size):
         return
     code = ctypes.get_errno()
-    if code in UNSUPPORTED:
+    if code in REFUSED:
         facts = os.fstatvfs(fd)
-        if size <= facts.f_bavail * facts.f_frsize:
-            return
+        if not facts.f_blocks or size <= facts.f_bavail * facts.f_frsize:
+            return  # without blocks: a file system that does not count
         code = errno.ENOSPC
     raise OSError(code, os.strerror(code))
 
@@ -179,84 +185,3 @@ def _write_all(fd: int, block: memoryview, offset: int) -> None:
     while block:
         written = os.pwrite(fd, block, offset)
         block, offset = block[written:], offset + written
-
-
-def _counted() -> int:
-    """Return how many bytes this thread has caused to be read from a medium."""
-    with open("/proc/thread-self/io", "rb", buffering=0) as account:  # noqa: PTH123  hot
-        for line in account.read().splitlines():
-            if line.startswith(b"read_bytes:"):
-                return int(line.split()[1])
-    return 0
-
-
-def _reread_direct(fd: int, size: int, beat: Beat) -> Reread:
-    """Hash the file block by block, with several reads ahead of the hash."""
-    whole, done, counted = hashlib.sha256(), 0, 0
-    for block, grew in _blocks(fd, size):
-        whole.update(block)
-        done, counted = done + len(block), counted + grew
-        beat(len(block))
-    method = ReadBack.DIRECT if counted >= size else ReadBack.CACHED
-    return Reread(Digest(whole.hexdigest()), done, method, counted)
-
-
-def _blocks(fd: int, size: int) -> Iterator[tuple[memoryview, int]]:
-    buffers = ring()
-    offsets = range(0, size, BLOCK)
-    if len(offsets) <= 2:  # noqa: PLR2004  not worth a second thread
-        for offset in offsets:
-            yield _read(fd, buffers[0], offset)
-        return
-    with ThreadPoolExecutor(1) as reader:
-        ahead: deque[Future[tuple[memoryview, int]]] = deque()
-        for number, offset in enumerate(offsets):
-            if len(ahead) == COUNT - 1:
-                yield ahead.popleft().result()
-            ahead.append(reader.submit(_read, fd, buffers[number % COUNT], offset))
-        while ahead:
-            yield ahead.popleft().result()
-
-
-def _read(fd: int, buffer: memoryview, offset: int) -> tuple[memoryview, int]:
-    before = _counted()
-    count = os.preadv(fd, [buffer], offset)
-    return buffer[:count], _counted() - before
-
-
-def _reread_dropped(path: Path, size: int, beat: Beat) -> Reread:
-    """Read where O_DIRECT is not to be had: flush, drop, look, then read."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        os.fsync(fd)
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        resident = _resident(fd, size)
-        before, whole, done = _counted(), hashlib.sha256(), 0
-        while block := os.pread(fd, BLOCK, done):
-            whole.update(block)
-            done += len(block)
-            beat(len(block))
-        counted = _counted() - before
-    finally:
-        os.close(fd)
-    fresh = resident == 0 and counted >= size
-    method = ReadBack.DROPPED if fresh else ReadBack.CACHED
-    return Reread(Digest(whole.hexdigest()), done, method, counted)
-
-
-def _resident(fd: int, size: int) -> int:
-    """Return how many of the file's pages are in the page cache (mincore(2))."""
-    if size == 0:
-        return 0
-    pages = -(-size // PAGE)
-    flags = ctypes.create_string_buffer(pages)
-    prot_read, map_shared = 1, 1
-    address = _libc.mmap(None, size, prot_read, map_shared, fd, 0)
-    if address in (None, ctypes.c_void_p(-1).value):
-        return pages
-    try:
-        if _libc.mincore(address, size, flags):
-            return pages
-    finally:
-        _libc.munmap(address, size)
-    return sum(flag & 1 for flag in flags.raw)

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.copying import MIB, content
-from support.disks import SHARED_MEMORY, put
 
 from dock_agent.simulated.disk import SimulatedDisk
 from dock_agent.vault.disk import Disk
 from dock_agent.vault.real import BIG, RealDisk
+from support.copying import MIB, content
+from support.disks import SHARED_MEMORY, put
 
 
 @pytest.fixture(params=["simulated", "real", "in memory"])

@@ -31,14 +31,37 @@ def put(disk: Disk, path: Path, data: bytes, *, sync: bool = True) -> None:
 
 
 @contextmanager
-def small_file_system(folder: Path, size: int, kind: str = "ext4") -> Iterator[Path]:
+def small_file_system(
+    folder: Path, size: int, options: str = "", kind: str = "ext4"
+) -> Iterator[Path]:
     """Make a file system of `size` bytes in a file, and mount it. Needs root."""
-    image, root = folder / "image", folder / "mounted"
+    image = folder / "image"
     with image.open("wb") as file:
         file.truncate(size)
+    subprocess.run(["mke2fs", "-q", "-t", kind, image], check=True)
+    with _mounted(folder, ["-o", f"loop{options}", str(image)]) as root:
+        yield root
+
+
+@contextmanager
+def no_direct_io(folder: Path) -> Iterator[Path]:
+    """Mount a file system whose O_DIRECT reads come from the page cache."""
+    with small_file_system(folder, 64 << 20, ",data=journal") as root:
+        yield root
+
+
+@contextmanager
+def no_direct_open(folder: Path) -> Iterator[Path]:
+    """Mount a file system that refuses O_DIRECT."""
+    with _mounted(folder, ["-t", "ramfs", "none"]) as root:
+        yield root
+
+
+@contextmanager
+def _mounted(folder: Path, arguments: list[str]) -> Iterator[Path]:
+    root = folder / "mounted"
     root.mkdir()
-    subprocess.run([f"mkfs.{kind}", "-q", image], check=True)
-    subprocess.run(["mount", "-o", "loop", image, root], check=True)
+    subprocess.run(["mount", *arguments, root], check=True)
     try:
         yield root
     finally:

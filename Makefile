@@ -1,0 +1,75 @@
+.DEFAULT_GOAL := help
+SHELL  := /bin/bash
+VENV   ?= .venv
+RUN    := $(VENV)/bin/
+PYTHON ?= python3
+ARGS   ?=
+
+.PHONY: help
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.PHONY: demo
+demo: $(VENV)/.run ## Dock simulated cameras and show the page (ARGS=--once ends by itself)
+	$(RUN)dock-agent demo $(ARGS)
+
+.PHONY: test
+test: $(VENV)/.dev $(VENV)/.system ## Set everything up and pass the whole suite
+	@if compgen -G 'tests/udev/test_*.py' > /dev/null; then umockdev-wrapper $(RUN)pytest tests/udev; fi
+	$(RUN)pytest tests --ignore=tests/udev $(ARGS)
+
+.PHONY: check
+check: lint test ## Style, types and tests
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Format, lint, types
+	$(RUN)ruff format --check .
+	$(RUN)ruff check .
+	$(RUN)mypy
+
+.PHONY: fix
+fix: $(VENV)/.dev ## Apply every automatic fix
+	$(RUN)ruff check --fix .
+	$(RUN)ruff format .
+
+.PHONY: docs
+docs: $(VENV)/.dev ## Make the generated pages again
+	$(RUN)python -m tools.make_docs
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Run every benchmark and print the ratios
+	for file in benchmarks/[a-z]*.py; do $(RUN)python $$file || exit 1; done
+
+.PHONY: lock
+lock: ##  Resolve the dependencies again
+	$(RUN)pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+	  --no-annotate --output-file requirements/run.txt pyproject.toml
+	$(RUN)python -m tools.dev_group > $(VENV)/dev.in
+	$(RUN)pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+	  --no-annotate --output-file requirements/dev.txt pyproject.toml $(VENV)/dev.in
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+
+# ---- what the targets stand on ----------------------------------------------
+
+$(VENV)/bin/python:
+	@tools/need-python "$(PYTHON)"
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
+	$(RUN)pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/run.txt
+	$(RUN)python -m tools.link
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	$(RUN)pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
+	$(RUN)python -m tools.link
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.system: tools/need-system | $(VENV)/bin/python
+	@tools/need-system
+	@touch $@

@@ -1,0 +1,62 @@
+"""verify and recordings: what the station holds, and whether it is whole."""
+
+from contextlib import closing
+
+import click
+
+from dock_agent.cli.common import print_json, size, with_config, with_json
+from dock_agent.config import Config
+from dock_agent.errors import CustodyError, FixityError
+
+
+@click.command("verify")
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Check every docking.")
+@with_config
+@with_json
+def verify_(
+    config: Config, ids: tuple[str, ...], *, everything: bool, as_json: bool
+) -> None:
+    """Read the dockings IDS again from the disk and check every digest."""
+    from dock_agent.verifying import verify
+
+    if not ids and not everything:
+        raise click.UsageError("say which dockings, or --all")
+    told = verify(config, ids)
+    if as_json:
+        print_json(told)
+    else:
+        click.echo(f"{told.ok} of {told.checked} files are what they were.")
+        for failure in told.failed:
+            click.echo(f"  {failure.id}: {failure.reason}")
+        click.echo(f"Custody log: {told.custody}.")
+    if told.failed:
+        raise FixityError(f"{len(told.failed)} checks failed")
+    if told.custody != "ok":
+        raise CustodyError(told.custody)
+
+
+@click.command("recordings")
+@click.option("--camera", help="Only of this camera: MODEL:SERIAL.")
+@click.option("--text", help="Only with this in the name or the officer's.")
+@click.option("--limit", default=1000, show_default=True, help="At most so many.")
+@with_config
+@with_json
+def recordings_(
+    config: Config, camera: str | None, text: str | None, limit: int, *, as_json: bool
+) -> None:
+    """List recordings, newest first, with their files and where each is."""
+    from dock_agent.store import views
+    from dock_agent.store.db import connect_readonly
+
+    with closing(connect_readonly(config.store_path)) as conn:
+        search = views.Search(camera=camera, text=text, limit=limit)
+        found = views.recordings(conn, search)
+    if as_json:
+        print_json(found)
+        return
+    for recording in found:
+        click.echo(f"{recording.start}  {recording.camera}  {recording.name}")
+        for file in recording.files:
+            places = ", ".join(f"{n}: {s}" for n, s in file.destinations.items())
+            click.echo(f"    {file.name}  {size(file.size)}  {file.state}  {places}")

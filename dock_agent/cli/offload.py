@@ -1,0 +1,38 @@
+"""import: offload a folder or a card as if it had been docked."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dock_agent.cli.common import print_json, progress, size, with_config, with_json
+from dock_agent.config import Config
+
+
+@click.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--camera", required=True, help="Which camera it is: MODEL:SERIAL.")
+@click.option("--bay", default="import", help="The bay to record it under.")
+@with_config
+@with_json
+def import_(
+    config: Config, path: Path, camera: str, bay: str, *, as_json: bool
+) -> None:
+    """Offload the folder or card at PATH as if it had been docked."""
+    from dock_agent.importing import Wish, import_tree
+
+    with progress("Copying") as show:
+        told = import_tree(config, Wish(path, camera, bay), show)
+    if as_json:
+        print_json(told.summary)
+    else:
+        _say(told.summary)
+    if told.error is not None:
+        raise told.error
+
+
+def _say(summary: Any) -> None:
+    click.echo(f"Docking {summary.docking}: {summary.bag}")
+    click.echo(f"{summary.verified} of {summary.files} files verified,")
+    click.echo(f"  {size(summary.bytes)}, {summary.skipped} skipped.")
+    click.echo("Sealed." if summary.sealed else "Not sealed.")

@@ -1,0 +1,39 @@
+"""The key to a destination, from a file as the aws tools write it."""
+
+import configparser
+from pathlib import Path
+
+from dock_agent.errors import Refused
+from dock_agent.sync.sigv4 import Credentials
+
+FIELDS = ("aws_access_key_id", "aws_secret_access_key")
+
+
+class CredentialsFile:
+    """Read again whenever the file changes, so that keys can be rotated."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read: tuple[int, Credentials] | None = None
+
+    def get(self) -> Credentials:
+        """Return the key of the section [default]; `Refused` says what is wrong."""
+        try:
+            changed = self._path.stat().st_mtime_ns
+            if self._read is None or self._read[0] != changed:
+                self._read = changed, _parsed(self._path.read_text("utf-8"), self._path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise Refused(f"credentials {self._path}: {error}") from error
+        return self._read[1]
+
+
+def _parsed(text: str, path: Path) -> Credentials:
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(text)
+        section = parser["default"]
+        key_id, secret = (section[field] for field in FIELDS)
+    except (configparser.Error, KeyError) as error:
+        wanted = " and ".join(FIELDS)
+        raise Refused(f"credentials {path} must have {wanted} in [default]") from error
+    return Credentials(key_id, secret, section.get("aws_session_token"))
