@@ -105,6 +105,9 @@ class Offload(Table, frozen=True):
     silence_s: Annotated[
         int, Meta(ge=1, description="seconds without a byte until a camera is given up")
     ] = 60
+    pace: Annotated[
+        int, Meta(ge=0, description="bytes a second from one camera; 0 for no limit")
+    ] = 0
 
 
 class Web(Table, frozen=True):

@@ -3,10 +3,11 @@
 import logging
 
 
-def set_up(*, verbose: bool) -> None:
+def set_up(*, verbose: bool, quiet: bool = False) -> None:
     """Send log lines to standard error, where systemd's journal reads them."""
+    usual = logging.ERROR if quiet else logging.INFO
     logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
+        level=logging.DEBUG if verbose else usual,
         format="%(asctime)s %(levelname)-7s %(name)s %(message)s",
         datefmt="%H:%M:%S",
     )

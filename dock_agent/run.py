@@ -110,7 +110,9 @@ def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> Non
 
 def _agent(held: Opened, clock: Clock) -> Agent:
     config = held.config
-    limits = Limits(config.offload.silence_s, config.vault.reserve_bytes)
+    limits = Limits(
+        config.offload.silence_s, config.vault.reserve_bytes, config.offload.pace
+    )
     tools = Tools(
         mounter=BayMounter(),
         charger=PowerSupplies(),

@@ -12,7 +12,9 @@ ROOT = Path(__file__).parent.parent
 SCRIPT = """#!{python}
 import sys
 from {module} import {function}
-sys.exit({function}())
+
+if __name__ == "__main__":  # a docking's child imports this file, too
+    sys.exit({function}())
 """
 
 

@@ -22,6 +22,15 @@ ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- made: {} -->", "<!-- end -->"
 
 
+CONFIGURATION = """\
+# Configuration
+
+One TOML file, found by `--config`, else `$DOCK_CONFIG`, else
+`/etc/dock-agent/dock-agent.toml`. Relative paths start at the file. Unknown keys are
+refused. Made from the types in `dock_agent/config.py`; do not edit by hand.
+"""
+
+
 def states() -> str:
     """Draw every table of moves."""
     drawings = {
@@ -39,15 +48,8 @@ def states() -> str:
 
 def configuration() -> str:
     """List every key of the configuration with its type and default."""
-    parts = [
-        (
-            "# Configuration\n\nOne TOML file, found by `--config`, else `$DOCK_CONFIG`,"
-            " else\n`/etc/dock-agent/dock-agent.toml`. Relative paths start at the file."
-            " Unknown keys are\nrefused. Made from the types in"
-            " `dock_agent/config.py`; do not edit by hand.\n"
-        )
-    ]
-    tables = {
+    parts = [CONFIGURATION]
+    tables: dict[str, type[msgspec.Struct]] = {
         "station": config.Station,
         "vault": config.Vault,
         "store": config.Store,

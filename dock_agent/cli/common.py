@@ -1,5 +1,6 @@
 """What the commands share: the configuration option, and how they print."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,9 +51,7 @@ def print_json(thing: Any) -> None:
 @contextmanager
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """Draw a bar where a person waits; the block calls it with done and total."""
-    bar = click.progressbar(
-        length=1, label=label, file=click.get_text_stream("stderr")
-    )
+    bar = click.progressbar(length=1, label=label, file=sys.stderr)
     with bar:
 
         def show(done: int, total: int) -> None:

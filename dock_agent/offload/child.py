@@ -90,6 +90,7 @@ class Offload:
         self._safe = 0
         self._read = 0
         self._told = 0.0
+        self._begun = time.monotonic()
 
     def run(self) -> None:
         """Do all of it. Raises `DockError` where it cannot go on."""
@@ -228,6 +229,10 @@ class Offload:
     def _beat(self, count: int) -> None:
         self._read += count
         self._beat_only(count)
+        if self._order.pace:
+            ahead = self._read / self._order.pace - (time.monotonic() - self._begun)
+            if ahead > 0:
+                self._wait(ahead)
 
     def _beat_only(self, count: int) -> None:
         del count

@@ -103,7 +103,7 @@ class Clerk:
         self._total = (0, 0)  # files, bytes
         self.over = False
 
-    def open(self, reserve: int) -> Order:
+    def open(self, reserve: int, pace: int = 0) -> Order:
         """Close what this camera left unfinished, and open the docking."""
         for old in dockings.unfinished(self._conn, self._job.camera):
             if settle(self._conn, self._sealer, old):
@@ -112,7 +112,7 @@ class Clerk:
         docking = Docking(job.docking, job.camera, job.bay, job.bag, job.identity)
         with transaction(self._conn):
             dockings.open_docking(self._conn, docking, self._sealer.clock.now())
-        return Order(job.source, self._sealer.root / job.bag, reserve)
+        return Order(job.source, self._sealer.root / job.bag, reserve, pace)
 
     def answer(self, said: Said) -> Heard | None:
         """Commit what was said, and return the answer to it, if it gets one."""

@@ -161,6 +161,7 @@ class Order:
     source: Path  # the camera's root directory, mounted
     bag: Path  # the docking's bag in the vault; `data/` below it
     reserve: int  # bytes of the vault to leave free
+    pace: int = 0  # bytes a second to read at most; 0 for no limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,15 @@ class Offloader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`silence` in seconds until a camera is given up, `reserve` in bytes."""
+    """What bounds a docking.
+
+    `silence` is in seconds until a camera is given up, `reserve` in bytes that
+    stay free, `pace` in bytes a second (0: no limit).
+    """
 
     silence: float
     reserve: int
+    pace: int = 0
 
 
 class ProcessOffloader:
@@ -110,7 +115,7 @@ class ProcessOffloader:
         given_up: threading.Event,
     ) -> None:
         clerk = Clerk(conn, self._sealer, job, post)
-        order = clerk.open(self._limits.reserve)
+        order = clerk.open(self._limits.reserve, self._limits.pace)
         ours, theirs = multiprocessing.Pipe()
         child = self._context.Process(
             target=process.main, args=(theirs, order), daemon=True

@@ -286,6 +286,14 @@ def waiting(conn: sqlite3.Connection) -> Waiting:
     return Waiting(row["n"], row["size"], row["refused"], oldest)
 
 
+def confirmed(conn: sqlite3.Connection) -> int:
+    """Count what the destinations have proved."""
+    row = conn.execute(
+        "SELECT count(*) AS n FROM transfer WHERE state = 'confirmed'"
+    ).fetchone()
+    return int(row["n"])
+
+
 def next_due(conn: sqlite3.Connection, destination: DestinationName) -> datetime | None:
     """Return when the next object of a destination is due; None if none waits."""
     row = conn.execute(

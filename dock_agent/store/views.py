@@ -16,7 +16,7 @@ from dock_agent.recording import (
     RecordingId,
     TransferState,
 )
-from dock_agent.store.files import shown
+from dock_agent.store.files import Tally, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,15 @@ def daily_bytes(conn: sqlite3.Connection, since: datetime, now: datetime) -> flo
         return 0.0
     days = (now - unstamp(row["first"])).total_seconds() / 86_400
     return float(row["size"] / days) if days >= 1 else 0.0
+
+
+def taken_in(conn: sqlite3.Connection) -> Tally:
+    """Return how many files the vault holds, proved, and their bytes."""
+    row = conn.execute(
+        "SELECT count(*) AS files, coalesce(sum(size), 0) AS size FROM file"
+        " WHERE state = 'verified'"
+    ).fetchone()
+    return Tally(row["files"], row["size"])
 
 
 def dockings(

@@ -40,17 +40,6 @@ def held(root: Path) -> Iterator[None]:
         os.close(fd)
 
 
-def open_vault(disk: Disk, root: Path, clock: Clock, expected: str | None) -> str:
-    """Return the id of the vault at `root`, which is made if it is a new one.
-
-    `expected` is the id the station remembers; then nothing is made. Raises
-    `VaultUnusable`.
-    """
-    if expected is None:
-        make(disk, root)
-    return identity(disk, root, clock, expected)
-
-
 def make(disk: Disk, root: Path) -> None:
     """Make the vault's directory at the first start; its parent must be there."""
     if root.is_dir():

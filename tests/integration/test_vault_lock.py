@@ -18,7 +18,7 @@ from dock_agent.vault.lock import (
     held,
     identity,
     lock_bag,
-    open_vault,
+    make,
     refuse_overlap,
 )
 from dock_agent.vault.real import RealDisk
@@ -37,7 +37,10 @@ needs_root = pytest.mark.skipif(not MAY_MOUNT, reason="mounting needs root and l
 
 
 def opened(disk: Disk, root: Path, expected: str | None = None) -> str:
-    return open_vault(disk, root, ManualClock(seed=7), expected)
+    """Open a vault as a station does at its start."""
+    if expected is None:
+        make(disk, root)
+    return identity(disk, root, ManualClock(seed=7), expected)
 
 
 def test_a_vault_that_is_held_is_refused_to_another_agent(tmp_path: Path) -> None:
@@ -107,8 +110,8 @@ def test_a_vault_keeps_its_id(tmp_path: Path) -> None:
     clock = ManualClock(seed=8)
     clock.advance(timedelta(days=1))
 
-    again = open_vault(RealDisk(), tmp_path, clock, first)
-    unasked = open_vault(RealDisk(), tmp_path, clock, None)
+    again = identity(RealDisk(), tmp_path, clock, first)
+    unasked = identity(RealDisk(), tmp_path, clock, None)
 
     assert first == again == unasked
 

@@ -1,0 +1,74 @@
+"""Build what is on a simulated camera: playable clips, tracks, snapshots, a log.
+
+The names are those of a GA/T 947-style recorder. Where ffmpeg is installed
+each camera's clips are its own; otherwise the small ones that ship are used.
+"""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+
+CLIP = timedelta(seconds=4)
+MOOF = b"free"  # an MP4 box that players pass over (ISO/IEC 14496-12, 8.1.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a camera holds. `begin` is when its first recording was started."""
+
+    model: str
+    serial: str
+    officer: str
+    recordings: int
+    begin: datetime = datetime(2026, 3, 5, 8, 15, 30, tzinfo=UTC)
+
+    @property
+    def folder(self) -> str:
+        """What the card's directory is called when it stands for the camera."""
+        return f"{self.model}:{self.serial}"
+
+
+def build(card: Card, root: Path) -> None:
+    """Fill `root`, which must not exist, with the card's files."""
+    day = f"{card.begin:%Y%m%d}"
+    for name in ("VIDEO", "PHOTO", "LOG"):
+        (root / name / day).mkdir(parents=True)
+    for number in range(card.recordings):
+        start = card.begin + number * (CLIP + timedelta(minutes=7))
+        stem = f"{card.serial}_{card.officer}_{start:%Y%m%d%H%M%S}_{number + 1:04d}"
+        if number and number == card.recordings - 1:
+            stem += "_IMP"  # the officer marked it as evidence
+        video = root / "VIDEO" / day / f"{stem}.MP4"
+        _clip(card, number, video)
+        _put("track.nmea", video.with_suffix(".NMEA"))
+        _put("snapshot.jpg", root / "PHOTO" / day / f"{stem}.JPG")
+    log = root / "LOG" / day / f"{card.serial}.LOG"
+    log.write_text(f"{card.begin:%F %T} POWER ON bat=100\n", encoding="utf-8")
+
+
+def _clip(card: Card, number: int, path: Path) -> None:
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None or not _encoded(ffmpeg, card, number, path):
+        _put("clip.mp4", path)
+        note = f"{card.serial} {number}".encode()
+        with path.open("ab") as video:  # no two clips are alike
+            video.write((8 + len(note)).to_bytes(4, "big") + MOOF + note)
+
+
+def _encoded(ffmpeg: str, card: Card, number: int, path: Path) -> bool:
+    hue = (sum(card.serial.encode()) * 37 + number * 60) % 360
+    picture = f"testsrc2=size=1280x720:rate=30,hue=h={hue}"
+    tone = f"sine=frequency={440 + 55 * number}"
+    command = [ffmpeg, "-v", "error", "-f", "lavfi", "-i", picture]
+    command += ["-f", "lavfi", "-i", tone, "-t", str(CLIP.seconds)]
+    command += ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
+    command += ["-c:a", "aac", "-fflags", "+bitexact", "-f", "mp4", str(path)]
+    return subprocess.run(command, check=False).returncode == 0  # noqa: S603  our own words
+
+
+def _put(name: str, path: Path) -> None:
+    source = resources.files("dock_agent.simulated") / "footage" / name
+    path.write_bytes(source.read_bytes())
