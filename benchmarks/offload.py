@@ -115,7 +115,9 @@ def make(card: Path, what: Tree) -> None:
         for number in range(files):
             folder = card / "DCIM" / f"{100 + number // 200}-{group}"
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"F{number:05}.MP4").write_bytes(os.urandom(size))
+            with (folder / f"F{number:05}.MP4").open("wb") as file:
+                for left in range(size, 0, -MIB):
+                    file.write(os.urandom(min(left, MIB)))
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -180,7 +182,7 @@ def limit(card: Path, root: Path) -> Limit:
     paths = files_below(card)
     sizes = {path.name + path.parent.name: path.stat().st_size for path in paths}
     buffer = memoryview(mmap.mmap(-1, BLOCK))
-    buffer[:] = os.urandom(BLOCK)
+    buffer[:] = os.urandom(MIB) * (BLOCK // MIB)
 
     def digest() -> None:
         whole, left = hashlib.sha256(), sum(sizes.values())
@@ -189,20 +191,21 @@ def limit(card: Path, root: Path) -> Limit:
 
     with place(root) as to:
         return Limit(
-            read=timed(lambda: [_read(path, buffer, 0) for path in paths]),
+            read=timed(lambda: _read(paths, buffer, 0)),
             write=timed(lambda: _write(to, sizes, buffer)),
             read_back=timed(
-                lambda: [_read(to / name, buffer, os.O_DIRECT) for name in sizes]
+                lambda: _read([to / name for name in sizes], buffer, os.O_DIRECT)
             ),
             digest=timed(digest),
         )
 
 
-def _read(path: Path, buffer: memoryview, flags: int) -> None:
-    fd = os.open(path, os.O_RDONLY | flags)
-    while os.readv(fd, [buffer]) == len(buffer):
-        pass
-    os.close(fd)
+def _read(paths: list[Path], buffer: memoryview, flags: int) -> None:
+    for path in paths:
+        fd = os.open(path, os.O_RDONLY | flags)
+        while os.readv(fd, [buffer]) == len(buffer):
+            pass
+        os.close(fd)
 
 
 def _write(to: Path, sizes: dict[str, int], buffer: memoryview) -> None:

@@ -8,18 +8,23 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from dock_agent.clock import SystemClock
-from dock_agent.config import Config, load
+from dock_agent.config import Config, load, parse
 from dock_agent.errors import DockError
 from dock_agent.recording import BayState
 from dock_agent.run import run
 from dock_agent.simulated import object_store
 from dock_agent.simulated.cards import Card, build
+from dock_agent.simulated.scenario import load as load_scenario
 from dock_agent.store import transfers, views
 from dock_agent.store.db import connect, connect_readonly
+from dock_agent.story import Story
 from dock_agent.sync.open import open_all
 from dock_agent.sync.worker import Worker
 from dock_agent.watch import status
+from dock_agent.watch.compose import Watcher
 
 CARDS = (
     Card("KT-Z1", "KTZ1A00042", "000231", 4),
@@ -127,6 +132,32 @@ def play(wish: Wish, say: Callable[[str], None]) -> None:
             raise threads.error
         for line in _summary(config):
             say(line)
+
+
+def tell(wish: Wish, name: str, say: Callable[[str], None]) -> None:
+    """Play a scenario, on the page too; slowly, unless `once`.
+
+    Raises `ConfigError` for a name nobody knows, and `OtherwiseThanTold`.
+    """
+    scenario = load_scenario(name)
+    folder = _folder(wish)
+    story = Story(scenario, folder / "story", say)
+    bays = "\n".join(BAY.format(name=n) for n in range(1, scenario.bays + 1))
+    text = CONFIG.format(pace=0, listen=wish.listen, bays=bays, destination="")
+    config = parse(text, base=folder / "story")
+    (folder / "story/station").mkdir()
+    pause, watcher = threading.Event(), Watcher(config)
+    with closing(story), _page(config) as page:
+        say(f"{scenario.about}\nThe page: {page}")
+        for number, step in enumerate(scenario.steps, 1):
+            if step.say:
+                say(step.say)
+            story.take(step)
+            look = watcher.look(story.conn, story.station.bays, SystemClock().now())
+            fresh = msgspec.structs.replace(look, rev=number)
+            status.write(config.snapshot_path, fresh)
+            pause.wait(0 if wish.once else PAUSE)
+    say(f"It went as told. Its vault: {story.vault}")
 
 
 def _folder(wish: Wish) -> Path:

@@ -18,11 +18,14 @@ def demo_(
 ) -> None:
     """Dock simulated cameras, offload, prove, send, and show the page."""
     from dock_agent import log
-    from dock_agent.demo import Wish, play
+    from dock_agent.demo import Wish, play, tell
 
     log.set_up(verbose=verbose, quiet=not verbose)
-    del scenario
+    wish = Wish(folder, once, listen)
     try:
-        play(Wish(folder, once, listen), click.echo)
+        if scenario is None:
+            play(wish, click.echo)
+        else:
+            tell(wish, scenario, click.echo)
     except KeyboardInterrupt:
         click.echo("Stopped.")

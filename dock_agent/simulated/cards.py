@@ -4,6 +4,7 @@ The names are those of a GA/T 947-style recorder. Where ffmpeg is installed
 each camera's clips are its own; otherwise the small ones that ship are used.
 """
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -31,8 +32,11 @@ class Card:
         return f"{self.model}:{self.serial}"
 
 
-def build(card: Card, root: Path) -> None:
-    """Fill `root`, which must not exist, with the card's files."""
+def build(card: Card, root: Path, *, encode: bool = True) -> None:
+    """Fill `root`, which must not exist, with the card's files.
+
+    Without `encode` equal cards are equal to the last byte and time stamp.
+    """
     day = f"{card.begin:%Y%m%d}"
     for name in ("VIDEO", "PHOTO", "LOG"):
         (root / name / day).mkdir(parents=True)
@@ -42,18 +46,26 @@ def build(card: Card, root: Path) -> None:
         if number and number == card.recordings - 1:
             stem += "_IMP"  # the officer marked it as evidence
         video = root / "VIDEO" / day / f"{stem}.MP4"
-        _clip(card, number, video)
-        _put("track.nmea", video.with_suffix(".NMEA"))
-        _put("snapshot.jpg", root / "PHOTO" / day / f"{stem}.JPG")
+        _clip(card, number, video, encode=encode)
+        track, photo = video.with_suffix(".NMEA"), root / "PHOTO" / day / f"{stem}.JPG"
+        _put("track.nmea", track)
+        _put("snapshot.jpg", photo)
+        for path in (video, track, photo):
+            _date(path, start + CLIP)
     log = root / "LOG" / day / f"{card.serial}.LOG"
     log.write_text(f"{card.begin:%F %T} POWER ON bat=100\n", encoding="utf-8")
+    _date(log, card.begin)
 
 
-def _clip(card: Card, number: int, path: Path) -> None:
-    ffmpeg = shutil.which("ffmpeg")
+def _date(path: Path, when: datetime) -> None:
+    os.utime(path, (when.timestamp(), when.timestamp()))
+
+
+def _clip(card: Card, number: int, path: Path, *, encode: bool) -> None:
+    ffmpeg = shutil.which("ffmpeg") if encode else None
     if ffmpeg is None or not _encoded(ffmpeg, card, number, path):
         _put("clip.mp4", path)
-        note = f"{card.serial} {number}".encode()
+        note = f"{card.serial} {card.officer} {number}".encode()
         with path.open("ab") as video:  # no two clips are alike
             video.write((8 + len(note)).to_bytes(4, "big") + MOOF + note)
 

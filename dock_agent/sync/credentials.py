@@ -14,14 +14,15 @@ class CredentialsFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._read: tuple[int, Credentials] | None = None
+        self._read: tuple[tuple[int, int, int], Credentials] | None = None
 
     def get(self) -> Credentials:
         """Return the key of the section [default]; `Refused` says what is wrong."""
         try:
-            changed = self._path.stat().st_mtime_ns
-            if self._read is None or self._read[0] != changed:
-                self._read = changed, _parsed(self._path.read_text("utf-8"), self._path)
+            facts = self._path.stat()
+            version = facts.st_ino, facts.st_size, facts.st_mtime_ns
+            if self._read is None or self._read[0] != version:
+                self._read = version, _parsed(self._path.read_text("utf-8"), self._path)
         except (OSError, UnicodeDecodeError) as error:
             raise Refused(f"credentials {self._path}: {error}") from error
         return self._read[1]
@@ -33,7 +34,10 @@ def _parsed(text: str, path: Path) -> Credentials:
         parser.read_string(text)
         section = parser["default"]
         key_id, secret = (section[field] for field in FIELDS)
-    except (configparser.Error, KeyError) as error:
+    except (configparser.Error, KeyError):
+        key_id = secret = ""
+    if not key_id or not secret:
+        # Without its cause: that one quotes the line, and the secret with it.
         wanted = " and ".join(FIELDS)
-        raise Refused(f"credentials {path} must have {wanted} in [default]") from error
+        raise Refused(f"credentials {path} must have {wanted} in [default]")
     return Credentials(key_id, secret, section.get("aws_session_token"))

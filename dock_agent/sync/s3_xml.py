@@ -58,15 +58,18 @@ def parts_page(body: bytes) -> PartsPage:
     root = _root(body)
     found = tuple(
         Part(
-            int(_text(element, "PartNumber") or 0),
-            int(_text(element, "Size") or 0),
+            _number(element, "PartNumber"),
+            _number(element, "Size"),
             _text(element, "ETag"),
         )
         for element in root
         if _local(element.tag) == "Part"
     )
     more = _text(root, "IsTruncated").lower() == "true"
-    return PartsPage(found, _text(root, "NextPartNumberMarker") if more else "")
+    marker = _text(root, "NextPartNumberMarker") if more else ""
+    if more and not marker:
+        raise Unreachable("a page of parts does not say where the next one begins")
+    return PartsPage(found, marker)
 
 
 def completed(body: bytes) -> bool:
@@ -117,6 +120,13 @@ def _text(element: ET.Element, name: str) -> str:
         if _local(child.tag) == name:
             return child.text or ""
     return ""
+
+
+def _number(element: ET.Element, name: str) -> int:
+    text = _text(element, name)
+    if not (text.isascii() and text.isdigit()):
+        raise Unreachable(f"an answer whose {name} is no number")
+    return int(text)
 
 
 def _local(tag: str) -> str:

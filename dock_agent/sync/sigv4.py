@@ -7,7 +7,7 @@ reference. The payload's SHA-256 is given, never computed here.
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 
@@ -23,8 +23,8 @@ class Credentials:
     """An access key; `token` where it is a temporary one."""
 
     key_id: str
-    secret: str
-    token: str | None = None
+    secret: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 def url(

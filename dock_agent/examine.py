@@ -1,0 +1,106 @@
+"""Look at everything a station stands on, without changing any of it."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import msgspec
+
+from dock_agent.clock import SystemClock
+from dock_agent.config import Config
+from dock_agent.errors import DockError, StoreError
+from dock_agent.recording import DestinationName, ReadBack
+from dock_agent.store import custody
+from dock_agent.store.db import connect_readonly
+from dock_agent.sync.open import open_destination
+from dock_agent.vault.layout import PART
+from dock_agent.vault.real import RealDisk
+
+PROBE = bytes(8192)
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+def examine(config: Config) -> list[Finding]:
+    """Return what was found; a finding that is not ok says what to do."""
+    looks: list[tuple[str, Callable[[Config], str]]] = [
+        ("vault", _vault),
+        ("database", _database),
+        ("clock", _clock),
+        *((f"bay {bay.name}", _bay(bay.name)) for bay in config.bays),
+        *((f"destination {d.name}", _destination(d.name)) for d in config.destinations),
+    ]
+    return list(_found(config, looks))
+
+
+def _found(
+    config: Config, looks: list[tuple[str, Callable[[Config], str]]]
+) -> Iterator[Finding]:
+    for what, look in looks:
+        try:
+            yield Finding(what=what, ok=True, detail=look(config))
+        except (DockError, OSError) as error:
+            yield Finding(what=what, ok=False, detail=str(error))
+
+
+def _vault(config: Config) -> str:
+    disk, root = RealDisk(), config.vault_path
+    if not root.is_dir():
+        raise StoreError(f"{root} is not there yet; the agent makes it at its start")
+    probe = root / f"{PART}doctor-{secrets.token_hex(4)}"
+    writer = disk.create(probe, len(PROBE))
+    try:
+        writer.write(memoryview(PROBE), 0)
+        writer.finish(len(PROBE), 0)
+        writer.sync()
+        method = disk.reread(probe).method
+    finally:
+        writer.close()
+        disk.unlink(probe)
+    free = disk.free(root) - config.vault.reserve_bytes
+    if free <= 0:
+        raise StoreError(f"{root} is full, {-free} bytes into its reserve")
+    if method is ReadBack.CACHED:
+        raise StoreError(f"{root} cannot be read back past the cache: use a local disk")
+    return f"{root}, {free / 1e9:.1f} GB to fill, read back {method}"
+
+
+def _database(config: Config) -> str:
+    with closing(connect_readonly(config.store_path)) as conn:
+        head = custody.check(conn)
+    return f"{config.store_path}, custody log whole, {head.seq} lines"
+
+
+def _clock(config: Config) -> str:
+    del config
+    if not SystemClock().now().trusted:
+        raise StoreError("not synchronised: times in the custody log are marked so")
+    return "synchronised"
+
+
+def _bay(name: str) -> Callable[[Config], str]:
+    def look(config: Config) -> str:
+        bay = next(bay for bay in config.bays if bay.name == name)
+        if bay.folder is None:
+            return f"USB port {bay.port}"
+        folder = config.resolve(bay.folder)
+        if not folder.is_dir():
+            raise StoreError(f"there is no directory {folder}")
+        return str(folder)
+
+    return look
+
+
+def _destination(name: str) -> Callable[[Config], str]:
+    def look(config: Config) -> str:
+        table = config.destination(DestinationName(name))
+        with closing(open_destination(config, table, SystemClock())) as destination:
+            return destination.check()
+
+    return look

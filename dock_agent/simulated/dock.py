@@ -1,0 +1,111 @@
+"""The parts of a story: a vault of a given size, a camera that leaves, a link."""
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dock_agent.errors import Unreachable
+from dock_agent.offload.messages import Found
+from dock_agent.offload.scan import FileSystem, MountedSource
+from dock_agent.recording import ReadBack
+from dock_agent.sync.destination import (
+    Confirmation,
+    Destination,
+    Object,
+    Progress,
+    Remember,
+)
+from dock_agent.vault.disk import Beat, Reread, Writer, silent
+from dock_agent.vault.real import RealDisk
+
+
+class StoryDisk(RealDisk):
+    """A real directory of a limited size, whose answers are the same anywhere.
+
+    The kernel's count of a read-back differs between file systems; a story's
+    custody log must not.
+    """
+
+    def __init__(self, root: Path, capacity: int) -> None:
+        super().__init__()
+        self._root, self.capacity = root, capacity
+
+    def free(self, path: Path) -> int:
+        del path
+        return self.capacity - sum(p.stat().st_size for p in self.listing(self._root))
+
+    def create(self, path: Path, size: int) -> Writer:
+        if size > self.free(path):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return super().create(path, size)
+
+    def reread(self, path: Path, beat: Beat = silent) -> Reread:
+        found = super().reread(path, beat)
+        return Reread(found.digest, found.size, ReadBack.DIRECT, found.size)
+
+
+class AgentDied(BaseException):
+    """The agent was killed: nothing of it runs on, no handler either."""
+
+
+@dataclass(slots=True)
+class StoryTree:
+    """A camera that leaves, or whose agent dies, after so many openings of a file.
+
+    Meets `child.Tree`.
+    """
+
+    tree: MountedSource
+    leaves_after: int | None
+    dies_after: int | None
+    left: Callable[[], None]
+    opened: int = 0
+    gone: bool = False
+
+    def scan(self) -> tuple[Found, ...]:
+        return self.tree.scan()
+
+    def file_system(self) -> FileSystem:
+        return FileSystem("vfat", 2_000_000_000)
+
+    def alive(self) -> bool:
+        return not self.gone
+
+    def open(self, path: bytes) -> int:
+        self.opened += 1
+        if self.dies_after is not None and self.opened > self.dies_after:
+            raise AgentDied
+        if self.leaves_after is not None and self.opened > self.leaves_after:
+            if not self.gone:
+                self.gone = True
+                self.left()
+            raise OSError(errno.ENODEV, "No such device")
+        return self.tree.open(path)
+
+
+@dataclass(slots=True)
+class Link:
+    """A way to a destination that can be cut. Meets `sync.destination.Destination`."""
+
+    to: Destination
+    up: bool = True
+
+    def check(self) -> str:
+        self._weather()
+        return self.to.check()
+
+    def send(self, item: Object, done: Progress, remember: Remember) -> Confirmation:
+        self._weather()
+        return self.to.send(item, done, remember)
+
+    def confirm(self, item: Object) -> Confirmation | None:
+        self._weather()
+        return self.to.confirm(item)
+
+    def close(self) -> None:
+        self.to.close()
+
+    def _weather(self) -> None:
+        if not self.up:
+            raise Unreachable("no network")

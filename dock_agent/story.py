@@ -1,0 +1,245 @@
+"""Play a scenario: the real station, store, vault and queue, on a still clock.
+
+One thread and no chance, so that the custody log of a story is the same to the
+byte wherever it is played.
+"""
+
+import math
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from dock_agent.bays.detector import Sighting
+from dock_agent.bays.machine import Event, Identified, OutOfRoom
+from dock_agent.custody.signing import SigningKey
+from dock_agent.errors import DockError
+from dock_agent.offload.clerk import Job
+from dock_agent.offload.inline import InlineOffloader
+from dock_agent.offload.recover import recover
+from dock_agent.offload.scan import MountedSource
+from dock_agent.recording import (
+    BayName,
+    BayState,
+    CameraId,
+    Colour,
+    DestinationName,
+    DockingId,
+)
+from dock_agent.simulated.cards import Card, build
+from dock_agent.simulated.clock import ManualClock
+from dock_agent.simulated.dock import AgentDied, Link, StoryDisk, StoryTree
+from dock_agent.simulated.scenario import Scenario, Step
+from dock_agent.station import Contact, Station
+from dock_agent.store import custody, destinations, transfers, views
+from dock_agent.store.db import connect, transaction
+from dock_agent.sync.directory import Directory
+from dock_agent.sync.worker import Worker
+from dock_agent.vault.bag import Sealer
+from dock_agent.vault.layout import bag_path
+from dock_agent.vault.real import RealDisk
+
+CLOUD = DestinationName("cloud")
+PLENTY = 1 << 40  # bytes
+SEED = bytes(range(32))
+
+
+class OtherwiseThanTold(DockError):
+    """A story did not go as it says it does."""
+
+
+class Story:
+    """One scenario at work below `root`. Meets `station.Hands`."""
+
+    def __init__(
+        self, scenario: Scenario, root: Path, say: Callable[[str], None]
+    ) -> None:
+        self.scenario, self.root, self.say = scenario, root, say
+        self.clock = ManualClock()
+        self._docked: dict[BayName, tuple[str, Step]] = {}
+        self._short: dict[BayName, int] = {}
+        self._contacts = 0
+        self.vault = self.root / "vault"
+        for folder in (self.vault, self.root / "nas"):
+            folder.mkdir(parents=True)
+        for camera in self.scenario.cameras:
+            card = Card(camera.model, camera.serial, camera.officer, camera.recordings)
+            build(card, self.root / "cameras" / camera.id, encode=False)
+        self.disk = StoryDisk(self.vault, PLENTY)
+        self.link = Link(Directory(self.root / "nas", RealDisk()))
+        self.conn = connect(self.root / "store.db", create=True)
+        with transaction(self.conn):
+            destinations.ensure(self.conn, CLOUD, "directory")
+        self._start()
+
+    def close(self) -> None:
+        self.conn.close()
+
+    def play(self) -> str:
+        """Play every step; return the custody log as JSON lines.
+
+        Raises `OtherwiseThanTold` where an expectation does not hold.
+        """
+        for step in self.scenario.steps:
+            if step.say:
+                self.say(step.say)
+            self.take(step)
+        return custody.log(self.conn)
+
+    def take(self, step: Step) -> None:
+        """Let one thing happen, and everything that follows from it."""
+        doing: dict[str, Callable[[Step], None]] = {
+            "dock": self._dock,
+            "undock": self._undock,
+            "wait": self._wait,
+            "link": self._set_link,
+            "room": self._set_room,
+            "sync": self._sync,
+            "expect": self._expect,
+        }
+        if step.do not in doing:
+            raise OtherwiseThanTold(f"no step is called {step.do}")
+        doing[step.do](step)
+        self.clock.advance(timedelta(seconds=1))
+
+    # ---- station.Hands --------------------------------------------------------
+
+    def identify(self, contact: Contact) -> None:
+        camera = next(
+            c
+            for c in self.scenario.cameras
+            if c.id == self._docked[contact.sighting.bay][0]
+        )
+        ident = CameraId(f"{camera.model}:{camera.serial}")
+        event = Identified(ident, reports_charge=False)
+        self.station.post(contact.sighting.bay, contact.docking, event)
+
+    def offload(self, contact: Contact) -> None:
+        bay, camera = contact.sighting.bay, contact.camera
+        if camera is None:
+            raise OtherwiseThanTold("an offload of nobody")
+        name, step = self._docked[bay]
+        source = self.root / "cameras" / name
+        bag = bag_path(contact.docking, camera, self.clock.now().utc)
+        job = Job(contact.docking, camera, bay, source, bag, {"bay": bay})
+        offloader = InlineOffloader(
+            self.conn,
+            self._sealer(),
+            lambda path: self._tree(path, step, contact),
+            lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
+            0,
+        )
+        offloader.start(job, lambda event: self._post(bay, contact.docking, event))
+
+    def cancel(self, contact: Contact) -> None:
+        """Nothing runs between two steps."""
+
+    def show(self, bay: BayName, colour: Colour) -> None:
+        self.say(f"  bay {bay}: {colour}")
+
+    # ---- what happens ---------------------------------------------------------
+
+    def _dock(self, step: Step) -> None:
+        bay = BayName(step.bay)
+        self._docked[bay] = step.camera, step
+        self._contacts += 1
+        self.say(f"Camera {step.camera} is put into bay {bay}.")
+        self.station.saw(Sighting(bay, f"contact {self._contacts}", step.camera))
+        try:
+            self.station.pump()
+        except AgentDied:
+            self._die()
+
+    def _die(self) -> None:
+        """Kill the agent; the next one finds the vault, and what is docked."""
+        self.say("The agent dies, and is started again.")
+        self.conn.close()
+        self.conn = connect(self.root / "store.db")
+        self.clock.advance(timedelta(seconds=5))
+        recover(self.conn, self._sealer())
+        self._start()
+        for bay, (camera, _) in sorted(self._docked.items()):
+            self._dock(Step(do="dock", camera=camera, bay=bay))
+
+    def _undock(self, step: Step) -> None:
+        bay = BayName(step.bay)
+        token = self.station.bays[bay].token
+        self.say(f"Bay {bay} is emptied.")
+        self._docked.pop(bay, None)
+        if token is not None:
+            self.station.lost(bay, token)
+        self.station.pump()
+
+    def _wait(self, step: Step) -> None:
+        self.clock.advance(timedelta(hours=step.hours))
+
+    def _set_link(self, step: Step) -> None:
+        self.link.up = step.up
+        self.say("The link is up." if step.up else "The link is down.")
+
+    def _set_room(self, step: Step) -> None:
+        self.disk.capacity = step.bytes
+        self.say(f"The vault may take {step.bytes} bytes.")
+        free = self.disk.free(self.vault)
+        for bay in self.station.bays.values():
+            waits = bay.state is BayState.WAITING
+            if waits and free >= self._short.get(bay.name, 0):
+                self.station.retry(bay.name)
+        self.station.pump()
+
+    def _sync(self, step: Step) -> None:
+        del step
+        told = Worker(self.vault, {CLOUD: self.link}, self.clock).run_once(self.conn)
+        self.say(f"Sent: {told.confirmed} confirmed, {told.waiting} waiting.")
+
+    def _expect(self, step: Step) -> None:
+        if step.state is not None:
+            bay = self.station.bays[BayName(step.bay)]
+            _same(f"bay {step.bay}", str(bay.state), step.state)
+        if step.verified is not None:
+            files = views.taken_in(self.conn).files
+            _same("files verified", files, step.verified)
+        if step.waiting is not None:
+            waiting = transfers.waiting(self.conn).count
+            _same("objects waiting", waiting, step.waiting)
+        if step.owed is not None:
+            owed = tuple(line.camera for line in views.owed(self.conn))
+            _same("cameras owed", owed, step.owed)
+
+    # ---- parts ------------------------------------------------------------------
+
+    def _start(self) -> None:
+        bays = [BayName(str(n)) for n in range(1, self.scenario.bays + 1)]
+        self.station = Station(bays, self, self.clock)
+
+    def _sealer(self) -> Sealer:
+        key = SigningKey.from_seed(SEED)
+        return Sealer(self.disk, self.vault, key, self.clock, "story", (CLOUD,))
+
+    def _tree(self, path: Path, step: Step, contact: Contact) -> StoryTree:
+        tree = MountedSource(path)
+        count = len(tree.scan())
+        bay, token = contact.sighting.bay, contact.sighting.token
+        return StoryTree(
+            tree,
+            _share(step.leaves_after, count),
+            _share(step.agent_dies_after, count),
+            lambda: self._left(bay, token),
+        )
+
+    def _left(self, bay: BayName, token: str) -> None:
+        self._docked.pop(bay, None)
+        self.station.lost(bay, token)
+
+    def _post(self, bay: BayName, docking: DockingId, event: Event) -> None:
+        if isinstance(event, OutOfRoom):
+            self._short[bay] = event.missing
+        self.station.post(bay, docking, event)
+
+
+def _share(of: float | None, count: int) -> int | None:
+    return None if of is None else math.floor(of * count)
+
+
+def _same(what: str, found: object, told: object) -> None:
+    if found != told:
+        raise OtherwiseThanTold(f"{what}: {found}, where the story says {told}")

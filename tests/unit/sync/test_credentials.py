@@ -1,0 +1,95 @@
+"""The key to a destination, and what is said when it cannot be read."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dock_agent.errors import Refused
+from dock_agent.sync.credentials import CredentialsFile
+from dock_agent.sync.sigv4 import Credentials
+
+WHOLE = "[default]\naws_access_key_id = AKID\naws_secret_access_key = se%cret+/=\n"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    made = tmp_path / "credentials"
+    made.write_text(WHOLE)
+    return made
+
+
+def test_a_key_is_read_as_the_aws_tools_write_it(path: Path) -> None:
+    assert CredentialsFile(path).get() == Credentials("AKID", "se%cret+/=")
+
+
+def test_a_temporary_key_has_its_token(path: Path) -> None:
+    path.write_text(WHOLE + "aws_session_token = a/b==\n")
+
+    assert CredentialsFile(path).get().token == "a/b=="
+
+
+def test_a_rotated_key_is_used_without_a_restart(path: Path) -> None:
+    credentials = CredentialsFile(path)
+    credentials.get()
+
+    path.write_text(WHOLE.replace("AKID", "ROTATED"))
+    os.utime(path, ns=(0, 1))
+
+    assert credentials.get().key_id == "ROTATED"
+
+
+def test_a_key_that_replaced_the_file_is_used_though_its_time_is_the_same(
+    path: Path,
+) -> None:
+    os.utime(path, ns=(0, 1))
+    credentials = CredentialsFile(path)
+    credentials.get()
+
+    other = path.with_name("new")
+    other.write_text(WHOLE.replace("AKID", "ROTATED"))
+    os.utime(other, ns=(0, 1))
+    other.replace(path)
+
+    assert credentials.get().key_id == "ROTATED"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no section\n",
+        "[other]\naws_access_key_id = a\naws_secret_access_key = b\n",
+        "[default]\naws_access_key_id = a\n",
+        "[default]\naws_access_key_id =\naws_secret_access_key = b\n",
+        WHOLE + "[default]\n",
+    ],
+)
+def test_a_file_that_is_not_whole_goes_to_a_person_by_its_name(
+    path: Path, text: str
+) -> None:
+    path.write_text(text)
+
+    with pytest.raises(Refused, match=str(path)):
+        CredentialsFile(path).get()
+
+
+def test_a_missing_file_goes_to_a_person(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="nowhere"):
+        CredentialsFile(tmp_path / "nowhere").get()
+
+
+def test_a_file_that_is_not_text_goes_to_a_person(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe")
+
+    with pytest.raises(Refused, match=str(path)):
+        CredentialsFile(path).get()
+
+
+def test_what_a_person_reads_does_not_hold_the_secret(path: Path) -> None:
+    path.write_text("[default]\naws_secret_access_key sesame\n")
+
+    with pytest.raises(Refused) as told:
+        CredentialsFile(path).get()
+
+    assert "sesame" not in str(told.value)
