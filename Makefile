@@ -33,8 +33,9 @@ fix: $(VENV)/.dev ## Apply every automatic fix
 	$(RUN)ruff format .
 
 .PHONY: docs
-docs: $(VENV)/.dev ## Make the generated pages again
+docs: $(VENV)/.dev ## Make the generated pages and kept logs again
 	$(RUN)python -m tools.make_docs
+	$(RUN)python -m tools.make_golden
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Run every benchmark and print the ratios

@@ -186,7 +186,7 @@ class Station:
         try:
             after, effects = step(before, event)
         except IllegalMove as error:
-            log.warning("event came too late bay=%s %s", name, error)
+            log.info("event came too late bay=%s %s", name, error)
             return
         self._bays[name] = after
         if after != before:

@@ -43,6 +43,11 @@ PLENTY = 1 << 40  # bytes
 SEED = bytes(range(32))
 
 
+def unheard(line: str) -> None:
+    """Say nothing to nobody."""
+    del line
+
+
 class OtherwiseThanTold(DockError):
     """A story did not go as it says it does."""
 
@@ -123,7 +128,7 @@ class Story:
         job = Job(contact.docking, camera, bay, source, bag, {"bay": bay})
         offloader = InlineOffloader(
             self.conn,
-            self._sealer(),
+            self.sealer(),
             lambda path: self._tree(path, step, contact),
             lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
             0,
@@ -155,7 +160,7 @@ class Story:
         self.conn.close()
         self.conn = connect(self.root / "store.db")
         self.clock.advance(timedelta(seconds=5))
-        recover(self.conn, self._sealer())
+        recover(self.conn, self.sealer())
         self._start()
         for bay, (camera, _) in sorted(self._docked.items()):
             self._dock(Step(do="dock", camera=camera, bay=bay))
@@ -211,7 +216,8 @@ class Story:
         bays = [BayName(str(n)) for n in range(1, self.scenario.bays + 1)]
         self.station = Station(bays, self, self.clock)
 
-    def _sealer(self) -> Sealer:
+    def sealer(self) -> Sealer:
+        """Return what seals the dockings of this story."""
         key = SigningKey.from_seed(SEED)
         return Sealer(self.disk, self.vault, key, self.clock, "story", (CLOUD,))
 

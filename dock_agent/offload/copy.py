@@ -21,7 +21,7 @@ from dock_agent.errors import (
 from dock_agent.offload.flow import Digests, copy_blocks
 from dock_agent.offload.source import Source, Wanted, opened, read, shown, unchanged
 from dock_agent.recording import Digest, ReadBack
-from dock_agent.vault.disk import Beat, Disk, Reread, Writer, vault_errors
+from dock_agent.vault.disk import Beat, Disk, Writer, vault_errors
 from dock_agent.vault.layout import PART
 
 
@@ -55,8 +55,7 @@ def copy_one(source: Source, wanted: Wanted, disk: Disk, beat: Beat) -> Copied:
     """
     job = _Job(source, wanted, disk, beat, _part_name(wanted.target))
     with _removed_on_error(job):
-        digests = _write_part(job, sync=_synced)
-        return _matched_or_again(job, digests, _read_back(job))
+        return _proved_or_again(job, _write_part(job, sync=_synced))
 
 
 def copy_batch(
@@ -75,7 +74,7 @@ def copy_batch(
             cleaning.enter_context(_removed_on_error(job))
         with vault_errors(), disk.barrier(jobs[0].part.parent):
             written = [_write_one_of_many(job) for job in jobs]
-        return _prove_many(jobs, written)
+        return [_prove_one_of_many(*pair) for pair in zip(jobs, written, strict=True)]
 
 
 def _write_one_of_many(job: _Job) -> Digests | DockError:
@@ -88,31 +87,11 @@ def _write_one_of_many(job: _Job) -> Digests | DockError:
         return error
 
 
-def _prove_many(
-    jobs: Sequence[_Job], written: Sequence[Digests | DockError]
-) -> list[Copied | DockError]:
-    whole = [
-        job.part
-        for job, digests in zip(jobs, written, strict=True)
-        if isinstance(digests, Digests)
-    ]
-    found = jobs[0].disk.reread_all(whole, lambda _: jobs[0].beat(0))
-    proved: list[Copied | DockError] = []
-    for job, digests in zip(jobs, written, strict=True):
-        if isinstance(digests, DockError):
-            proved.append(digests)
-            continue
-        with vault_errors():
-            again = next(found)
-        proved.append(_prove_one_of_many(job, digests, again))
-    return proved
-
-
-def _prove_one_of_many(
-    job: _Job, digests: Digests, found: Reread
-) -> Copied | DockError:
+def _prove_one_of_many(job: _Job, written: Digests | DockError) -> Copied | DockError:
+    if isinstance(written, DockError):
+        return written
     try:
-        return _matched_or_again(job, digests, found)
+        return _proved_or_again(job, written)
     except CameraGone:
         raise
     except (CameraError, FixityError) as error:
@@ -120,19 +99,17 @@ def _prove_one_of_many(
         return error
 
 
-def _matched_or_again(job: _Job, digests: Digests, found: Reread) -> Copied:
-    """Compare a part with what was read back; if it fails, make another one.
+def _proved_or_again(job: _Job, digests: Digests) -> Copied:
+    """Prove a part; if it fails, prove another one made while it still exists.
 
-    The first one is kept until the second is proven, so that it cannot be given
-    the same blocks.
+    So the second one cannot be given the blocks of the first.
     """
     try:
-        return _matched(job, digests, found)
+        return _prove(job, digests)
     except FixityError:
         again = replace(job, part=_part_name(job.wanted.target))
         with _removed_on_error(again):
-            digests = _write_part(again, sync=_synced)
-            copied = _matched(again, digests, _read_back(again))
+            copied = _prove(again, _write_part(again, sync=_synced))
             _remove(job)
         return copied
 
@@ -188,13 +165,10 @@ def _pass(job: _Job, fd: int, writer: Writer) -> Digests:
     return digests
 
 
-def _read_back(job: _Job) -> Reread:
+def _prove(job: _Job, digests: Digests) -> Copied:
     with vault_errors():
         # Nothing more of the camera is read, but a long read shows that it lives.
-        return job.disk.reread(job.part, lambda _: job.beat(0))
-
-
-def _matched(job: _Job, digests: Digests, found: Reread) -> Copied:
+        found = job.disk.reread(job.part, lambda _: job.beat(0))
     if (found.digest, found.size) != (digests.whole, digests.size):
         raise FixityError(
             f"{shown(job.wanted)}: {found.digest} was read back,"

@@ -8,7 +8,7 @@ right-sized and full of zeros, as after posix_fallocate(3) on ext4.
 import errno
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,11 +120,6 @@ class SimulatedDisk:
         method = ReadBack.CACHED if cached else ReadBack.DIRECT
         digest = Digest(hashlib.sha256(found).hexdigest())
         return Reread(digest, len(found), method, 0 if cached else len(found))
-
-    def reread_all(
-        self, paths: Sequence[Path], beat: Beat = silent
-    ) -> Iterator[Reread]:
-        return (self.reread(path, beat) for path in paths)
 
     def read(self, path: Path) -> bytes:
         self.step(writes=False)

@@ -6,7 +6,7 @@ as the kernel gives them; the caller turns them into the project's own.
 """
 
 import errno
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,15 +85,6 @@ class Disk(Protocol):
         """Read the file again from the medium, not from the page cache.
 
         `beat` hears the bytes of each block: a long read shows that it lives.
-        """
-        ...
-
-    def reread_all(
-        self, paths: Sequence[Path], beat: Beat = silent
-    ) -> Iterator[Reread]:
-        """Read many files again, in order, small ones side by side.
-
-        `beat` is called by the caller's own thread.
         """
         ...
 

@@ -10,19 +10,15 @@ import errno
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import groupby
 from pathlib import Path
 
 from dock_agent.recording import Digest, ReadBack
 from dock_agent.vault.buffers import BLOCK, COUNT, PAGE, ring
-from dock_agent.vault.disk import Beat, Reread, silent
+from dock_agent.vault.disk import Beat, Reread
 
 REFUSED = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}  # not by this file system
-
-SMALL = 2 * BLOCK  # bytes up to which a file is read in one thread
-SIDE_BY_SIDE = 4  # small files that are asked for at a time
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
@@ -32,28 +28,12 @@ _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _libc.mincore.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p]
 
 
-def reread(path: Path, beat: Beat = silent) -> Reread:
+def reread(path: Path, beat: Beat) -> Reread:
     """Hash a file from the medium where that can be had. Raises `OSError`."""
     found = _reread_direct(path, beat)
     if found is not None and found.method is ReadBack.DIRECT:
         return found
     return _reread_dropped(path, beat, found)
-
-
-def reread_all(paths: Sequence[Path], beat: Beat) -> Iterator[Reread]:
-    """Hash many files, in order. Small ones wait for the medium side by side."""
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        for small, group in groupby(paths, _is_small):
-            if not small:
-                yield from (reread(path, beat) for path in group)
-                continue
-            for found in pool.map(reread, group):
-                beat(found.size)
-                yield found
-
-
-def _is_small(path: Path) -> bool:
-    return path.stat().st_size <= SMALL
 
 
 def _counted() -> int:
@@ -91,7 +71,7 @@ def _reread_direct(path: Path, beat: Beat) -> Reread | None:
 def _blocks(fd: int, size: int) -> Iterator[tuple[memoryview, int]]:
     buffers = ring()
     offsets = range(0, size, BLOCK)
-    if size <= SMALL:
+    if len(offsets) <= 2:  # noqa: PLR2004  not worth a second thread
         for offset in offsets:
             yield _read(fd, buffers[0], offset)
         return

@@ -9,13 +9,13 @@ import errno
 import fcntl
 import mmap
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dock_agent.vault.buffers import PAGE
 from dock_agent.vault.disk import Beat, Reread, Writer, silent
-from dock_agent.vault.medium import REFUSED, reread, reread_all
+from dock_agent.vault.medium import REFUSED, reread
 
 BIG = 16 << 20  # bytes from which a file is written past the page cache
 AT_FDCWD, RENAME_NOREPLACE = -100, 1
@@ -62,11 +62,6 @@ class RealDisk:
 
     def reread(self, path: Path, beat: Beat = silent) -> Reread:
         return reread(path, beat)
-
-    def reread_all(
-        self, paths: Sequence[Path], beat: Beat = silent
-    ) -> Iterator[Reread]:
-        return reread_all(paths, beat)
 
     def read(self, path: Path) -> bytes:
         return path.read_bytes()

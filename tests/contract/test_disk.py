@@ -58,24 +58,6 @@ def test_a_read_back_is_heard_block_by_block(disk: Disk, root: Path) -> None:
     assert sum(heard) == 3 * MIB + 5
 
 
-def test_many_files_are_read_back_in_the_order_they_were_asked_for(
-    disk: Disk, root: Path
-) -> None:
-    sizes = [5, 3 * MIB, 0, 7000, 4 * MIB + 1, *range(20)]
-    for number, size in enumerate(sizes):
-        put(disk, root / f"{number}", content(size))
-    heard: list[int] = []
-
-    paths = [root / f"{number}" for number in range(len(sizes))]
-    found = list(disk.reread_all(paths, heard.append))
-
-    assert [one.size for one in found] == sizes
-    assert [one.digest for one in found] == [
-        hashlib.sha256(content(size)).hexdigest() for size in sizes
-    ]
-    assert sum(heard) == sum(sizes)
-
-
 def test_blocks_may_arrive_in_any_order(disk: Disk, root: Path) -> None:
     data = content(BIG + 100)
     writer = disk.create(root / "a", len(data))

@@ -10,7 +10,7 @@ written to BAG.proofs before names are given, as the database would have it.
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,13 +81,6 @@ class DyingDisk:
     def reread(self, path: Path, beat: Beat = silent) -> Reread:
         self.fate.tick()
         return self.inner.reread(path, beat)
-
-    def reread_all(
-        self, paths: Sequence[Path], beat: Beat = silent
-    ) -> Iterator[Reread]:
-        for found in self.inner.reread_all(paths, beat):
-            self.fate.tick()
-            yield found
 
     def read(self, path: Path) -> bytes:
         self.fate.tick()

@@ -1,11 +1,10 @@
 """A whole shift in one thread and no time: the station decides, a list records."""
 
 import pytest
-from dock_agent.bays.detector import Sighting
 from hypothesis import given
 from hypothesis import strategies as st
-from support.time import StillClock
 
+from dock_agent.bays.detector import Sighting
 from dock_agent.bays.machine import (
     ChargeRead,
     Copied,
@@ -16,6 +15,7 @@ from dock_agent.bays.machine import (
     Sealed,
 )
 from dock_agent.recording import BayName, BayState, CameraId, Colour
+from dock_agent.simulated.clock import ManualClock
 from dock_agent.station import Station
 from support.hands import RecordingHands
 
@@ -28,7 +28,7 @@ def sighting(bay: BayName, token: str) -> Sighting:
 
 def station() -> tuple[Station, RecordingHands]:
     hands = RecordingHands()
-    return Station([ONE, TWO], hands, StillClock()), hands
+    return Station([ONE, TWO], hands, ManualClock()), hands
 
 
 def dock(dock_: Station, bay: BayName, token: str, camera: str) -> None:

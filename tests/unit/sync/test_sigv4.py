@@ -30,10 +30,8 @@ PARAMETERS = st.sampled_from(
     ["uploadId", "partNumber", "uploads", "list-type", "part-number-marker"]
 )
 QUERIES = st.dictionaries(PARAMETERS, st.text(SHOWN, max_size=20), max_size=4)
-TIMES = st.datetimes(
-    datetime(2000, 1, 1),
-    datetime(2099, 1, 1),
-    timezones=st.just(UTC),  # noqa: DTZ001
+TIMES = st.integers(946_684_800, 4_070_908_800).map(
+    lambda seconds: datetime.fromtimestamp(seconds, UTC)
 )
 
 
