@@ -8,6 +8,7 @@ the lines of one docking are a chain of their own when they leave the station.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from dock_agent.clock import Instant, stamp
 from dock_agent.errors import CustodyError
 from dock_agent.recording import Digest, DockingId
 
+SURROGATE = re.compile("[\ud800-\udfff]")
 NOTHING = Digest("0" * 64)  # what the first line of a chain points to
 
 
@@ -41,15 +43,34 @@ EMPTY = Head(0, NOTHING)
 
 
 def canonical(thing: Any) -> str:
-    """Return the one JSON text of `thing`; raise `CustodyError` on a float."""
+    """Return the one JSON text of `thing`, which is one line (after RFC 8785).
+
+    Raises `CustodyError` on a fraction, whose text is not the same everywhere,
+    and on a string that is not Unicode (a lone surrogate).
+    """
     if _has_float(thing):
         raise CustodyError(f"a custody line holds no fractions: {thing!r}")
-    return json.dumps(thing, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(thing, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if SURROGATE.search(text):
+        raise CustodyError(f"a custody line holds Unicode only: {text!a}")
+    return text
 
 
 def digest(line: str) -> Digest:
     """Return the SHA-256 of a line's UTF-8 bytes, without a newline."""
-    return Digest(hashlib.sha256(line.encode("utf-8", "surrogatepass")).hexdigest())
+    return Digest(hashlib.sha256(line.encode()).hexdigest())
+
+
+def split(text: str) -> list[str]:
+    """Return the lines of a JSON lines text: only a newline ends one.
+
+    (`str.splitlines` also cuts at U+2028 and others, which JSON leaves as they
+    are.) Raises `CustodyError` if the last line has no newline.
+    """
+    *lines, rest = text.split("\n")
+    if rest:
+        raise CustodyError(f"line {len(lines) + 1} is cut off")
+    return lines
 
 
 def next_line(last: Head, last_of_docking: Head, event: Event, at: Instant) -> str:
@@ -74,43 +95,57 @@ def next_line(last: Head, last_of_docking: Head, event: Event, at: Instant) -> s
 
 
 def verify(lines: Iterable[str]) -> Head:
-    """Walk a station's whole log; raise `CustodyError` at the first bad line."""
-    return _walk(lines, "seq", "prev")
+    """Walk a station's whole log, and each docking's chain in it.
+
+    Returns the head, for whoever knows what it should be: what follows a line
+    is what vouches for it, so nothing in the log vouches for the last. Raises
+    `CustodyError` at the first bad line.
+    """
+    last, dockings = EMPTY, dict[str, Head]()
+    for number, line in enumerate(lines, 1):
+        fields, sha256 = parse(line, number), digest(line)
+        _follows(fields, ("seq", "prev"), last, number)
+        last = Head(number, sha256)
+        docking = fields.get("docking")
+        if isinstance(docking, str):
+            about = dockings.get(docking, EMPTY)
+            _follows(fields, ("docking_seq", "docking_prev"), about, number)
+            dockings[docking] = Head(about.seq + 1, sha256)
+    return last
 
 
 def verify_docking(lines: Iterable[str], docking: DockingId) -> Head:
     """Walk the lines of one docking, which are a chain of their own."""
-    held = list(lines)
-    for number, line in enumerate(held, 1):
-        if _parsed(line, number).get("docking") != docking:
-            raise CustodyError(f"line {number} is not about docking {docking}")
-    return _walk(held, "docking_seq", "docking_prev")
-
-
-def _walk(lines: Iterable[str], number_key: str, link_key: str) -> Head:
-    head = EMPTY
+    last = EMPTY
     for number, line in enumerate(lines, 1):
-        fields = _parsed(line, number)
-        if fields.get(number_key) != number:
-            raise CustodyError(f"line {number} says it is {fields.get(number_key)}")
-        if fields.get(link_key) != head.sha256:
-            raise CustodyError(f"line {number} does not follow the line before it")
-        head = Head(number, digest(line))
-    return head
+        fields = parse(line, number)
+        if fields.get("docking") != docking:
+            raise CustodyError(f"line {number} is not about docking {docking}")
+        _follows(fields, ("docking_seq", "docking_prev"), last, number)
+        last = Head(number, digest(line))
+    return last
 
 
-def _parsed(line: str, number: int) -> dict[str, Any]:
+def parse(line: str, number: int) -> dict[str, Any]:
+    """Read a line, called `number` if it is none: then raise `CustodyError`."""
     try:
         fields = json.loads(line)
-    except ValueError as error:
+        sound = isinstance(fields, dict) and canonical(fields) == line
+    except (ValueError, RecursionError, CustodyError) as error:
         raise CustodyError(f"line {number} cannot be read: {error}") from error
-    if not isinstance(fields, dict) or _loose(fields) != line:
+    if not sound:
         raise CustodyError(f"line {number} is not canonical")
-    return fields
+    return dict(fields)
 
 
-def _loose(fields: dict[str, Any]) -> str | None:
-    return None if _has_float(fields) else canonical(fields)
+def _follows(
+    fields: Mapping[str, Any], keys: tuple[str, str], last: Head, number: int
+) -> None:
+    told, link = (fields.get(key) for key in keys)
+    if told != last.seq + 1:
+        raise CustodyError(f"line {number}: {keys[0]} is {told}, not {last.seq + 1}")
+    if link != last.sha256:
+        raise CustodyError(f"line {number} does not follow the line before it")
 
 
 def _has_float(thing: Any) -> bool:

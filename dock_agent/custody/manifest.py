@@ -1,6 +1,7 @@
 """The texts of a docking's bag (BagIt 1.0, RFC 8493), from plain facts. Pure."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from dock_agent.recording import Digest
 BAGIT = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 MANIFEST, TAG_MANIFEST = "manifest-sha256.txt", "tagmanifest-sha256.txt"
 SIGNATURE = "tagmanifest.sig"
+LINE = re.compile(r"(?P<sha256>[0-9a-f]{64})  (?P<name>.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,11 @@ def manifest(payload: Sequence[Payload]) -> str:
 
 def bag_info(about: About, payload: Sequence[Payload]) -> str:
     """Return bag-info.txt; our own labels begin with `Dock-`."""
-    oxum = f"{sum(p.size for p in payload)}.{len(payload)}"
-    labels = {
+    told = {
         "Bag-Software-Agent": about.agent,
         "Bagging-Date": f"{about.sealed_at:%Y-%m-%d}",
         "External-Identifier": about.docking,
-        "Payload-Oxum": oxum,
+        "Payload-Oxum": oxum([p.size for p in payload]),
         "Dock-Station": about.station,
         "Dock-Camera": about.camera,
         "Dock-Bay": about.bay,
@@ -60,7 +61,12 @@ def bag_info(about: About, payload: Sequence[Payload]) -> str:
         "Dock-Complete": "true" if about.complete else "false",
         "Dock-Signing-Key": about.key,
     }
-    return "".join(f"{label}: {_one_line(text)}\n" for label, text in labels.items())
+    return "".join(f"{label}: {_one_line(text)}\n" for label, text in told.items())
+
+
+def oxum(sizes: Sequence[int]) -> str:
+    """Return the payload's bytes, a dot, and how many files (RFC 8493, 2.2.2)."""
+    return f"{sum(sizes)}.{len(sizes)}"
 
 
 def inventory(lines: Sequence[Mapping[str, object]]) -> str:
@@ -77,13 +83,30 @@ def tag_manifest(files: Mapping[str, bytes]) -> str:
 
 
 def parse(text: str) -> dict[str, Digest]:
-    """Read a manifest back: name to digest. Raises `ValueError` if it is none."""
+    """Read a manifest back: name to digest. Raises `ValueError` if it is not ours."""
     found: dict[str, Digest] = {}
-    for line in text.splitlines():
-        sha256, gap, name = line.partition("  ")
-        if not gap or not name or name in found or len(sha256) != 64:  # noqa: PLR2004
+    *lines, rest = text.split("\n")
+    for line in lines:
+        told = LINE.fullmatch(line)
+        if told is None or told["name"] in found:
             raise ValueError(f"not a manifest line: {line!r}")
-        found[name] = Digest(sha256)
+        found[told["name"]] = Digest(told["sha256"])
+    if rest:
+        raise ValueError(f"cut off: {rest!r}")
+    return found
+
+
+def labels(text: str) -> dict[str, str]:
+    """Read bag-info.txt back. Raises `ValueError` if it is not ours."""
+    found: dict[str, str] = {}
+    *lines, rest = text.split("\n")
+    for line in lines:
+        label, colon, value = line.partition(": ")
+        if not colon or label in found:
+            raise ValueError(f"not a label: {line!r}")
+        found[label] = value
+    if rest:
+        raise ValueError(f"cut off: {rest!r}")
     return found
 
 

@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
@@ -77,36 +79,42 @@ class PublicKey:
 
 
 def load_or_make(path: Path) -> SigningKey:
-    """Read the station's key, or make it at the first start (mode 0600, durable)."""
+    """Read the station's key, or make it at the first start (mode 0600, durable).
+
+    Raises `ConfigError` for a file that is no such key, or cannot be had.
+    """
     try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        return _make(path)
+        if not path.exists():
+            _make(path)
+        return _load(path)
     except OSError as error:
         raise ConfigError(f"signing key {path}: {error.strerror}") from error
+
+
+def _load(path: Path) -> SigningKey:
     try:
-        key = serialization.load_pem_private_key(text, password=None)
-    except ValueError as error:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigError(f"signing key {path} is not a PEM key: {error}") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise ConfigError(f"signing key {path} is not Ed25519")
     return SigningKey(key)
 
 
-def _make(path: Path) -> SigningKey:
-    key = SigningKey(Ed25519PrivateKey.generate())
+def _make(path: Path) -> None:
+    """Make a key; it has its name only once it is whole and lasting."""
+    fd, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(fd, key.pem())
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-    except OSError as error:
-        raise ConfigError(f"signing key {path}: {error.strerror}") from error
-    return key
+        with os.fdopen(fd, "wb") as part:
+            part.write(SigningKey(Ed25519PrivateKey.generate()).pem())
+            part.flush()
+            os.fsync(part.fileno())
+        with suppress(FileExistsError):  # another process was first: theirs it is
+            path.hardlink_to(name)
+    finally:
+        Path(name).unlink()
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,6 +1,7 @@
 """The custody log in the database: appended to, read, checked; never changed."""
 
 import sqlite3
+from collections.abc import Iterator
 
 from dock_agent.clock import Instant
 from dock_agent.custody.chain import EMPTY, Event, Head, digest, next_line, verify
@@ -63,10 +64,24 @@ def log(conn: sqlite3.Connection) -> str:
 
 
 def check(conn: sqlite3.Connection) -> Head:
-    """Walk the whole chain; raise `CustodyError` naming the first bad line."""
-    rows = conn.execute("SELECT line, sha256 FROM custody ORDER BY seq")
-    held = [(row["line"], row["sha256"]) for row in rows]
-    for number, (line, sha256) in enumerate(held, 1):
-        if digest(line) != sha256:
+    """Walk the whole log; raise `CustodyError` naming the first bad line.
+
+    A line has to be what was written, say what its row says of it, and follow
+    the line before it, in the station's log and in its docking's.
+    """
+    return verify(_as_written(conn))
+
+
+def _as_written(conn: sqlite3.Connection) -> Iterator[str]:
+    rows = conn.execute(
+        "SELECT line, sha256, CASE WHEN json_valid(line) THEN"
+        " docking IS json_extract(line, '$.docking')"
+        " AND docking_seq IS json_extract(line, '$.docking_seq') END AS filed"
+        " FROM custody ORDER BY seq"
+    )
+    for number, row in enumerate(rows, 1):
+        if digest(row["line"]) != row["sha256"]:
             raise CustodyError(f"line {number} is not what was written")
-    return verify(line for line, _ in held)
+        if not row["filed"]:
+            raise CustodyError(f"line {number} is not about what its row says")
+        yield row["line"]

@@ -1,18 +1,29 @@
 """Open the station's database, and the one way to write to it."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from dock_agent.errors import NoRoom, StoreDamaged, StoreError, StoreLocked
+from dock_agent.errors import (
+    DockError,
+    NoRoom,
+    StoreDamaged,
+    StoreError,
+    StoreLocked,
+)
 from dock_agent.store.schema import STEPS
 
 PATIENCE = 10.0  # seconds to wait for another writer
 FULL_SYNC = 2  # what PRAGMA synchronous answers when it is FULL
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 migrations = Migrations("dock-agent")
 
@@ -38,16 +49,18 @@ for _name, _script in STEPS:
     _register(_name, _script)
 
 
-def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
+def connect(
+    path: Path, *, create: bool = False, patience: float = PATIENCE
+) -> sqlite3.Connection:
     """Open the database for writing; with `create`, make it or bring it up to date.
 
-    A connection belongs to the thread that opened it. Raises `StoreError` and
-    its kinds.
+    A connection belongs to the thread that opened it, and waits `patience`
+    seconds for another writer. Raises `StoreError` and its kinds, or `NoRoom`.
     """
     if not create and not path.exists():
         raise StoreError(f"no database at {path}")
     with translated(path):
-        conn = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
+        conn = sqlite3.connect(path, isolation_level=None, timeout=patience)
         try:
             _set_up(conn, path)
             _bring_up_to_date(conn, path, create=create)
@@ -63,15 +76,36 @@ def connect_readonly(path: Path) -> sqlite3.Connection:
         raise StoreError(f"no database at {path}")
     with translated(path):
         conn = sqlite3.connect(
-            f"file:{_quoted(path)}?mode=ro", uri=True, timeout=PATIENCE
+            f"{path.resolve().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            timeout=PATIENCE,
         )
-        conn.row_factory = sqlite3.Row
-        conn.execute("PRAGMA query_only = ON")
+        try:
+            conn.row_factory = sqlite3.Row
+            conn.execute("PRAGMA query_only = ON")
+            _look(conn, path)
+        except BaseException:
+            conn.close()
+            raise
     return conn
 
 
-def _quoted(path: Path) -> str:
-    return path.resolve().as_uri().removeprefix("file://")
+def _look(conn: sqlite3.Connection, path: Path) -> None:
+    """Read once: what cannot be read is found here, not halfway down a page."""
+    row = conn.execute("SELECT 1 FROM sqlite_schema WHERE name = 'custody'")
+    if row.fetchone() is None:
+        raise StoreError(f"{path} is not set up; start the agent once")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Read the database for the length of the block, whatever state it is in.
+
+    Raises `StoreError` and its kinds, also for what the block reads.
+    """
+    with closing(connect_readonly(path)) as conn, translated(path):
+        yield conn
 
 
 def _set_up(conn: sqlite3.Connection, path: Path) -> None:
@@ -94,7 +128,10 @@ def _bring_up_to_date(conn: sqlite3.Connection, path: Path, *, create: bool) -> 
         return
     if not create:
         raise StoreError(f"{path} is of an older version; start the agent once")
-    migrations.apply(db)
+    # The library begins each step with a plain BEGIN; inside our own it is a
+    # savepoint, and of two agents that start together one waits.
+    with transaction(conn):
+        migrations.apply(db)
 
 
 @contextmanager
@@ -115,31 +152,48 @@ def transaction(conn: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
             raise
 
 
+def writer(
+    change: Callable[Concatenate[sqlite3.Connection, P], R],
+) -> Callable[Concatenate[sqlite3.Connection, P], R]:
+    """Mark a function that changes the database: it works in `transaction` only.
+
+    Outside of one each statement would be a commit of its own, and a change
+    could last without the custody event that tells of it.
+    """
+
+    @wraps(change)
+    def checked(conn: sqlite3.Connection, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if not conn.in_transaction:
+            raise StoreError(f"{change.__qualname__} needs a transaction")
+        return change(conn, *args, **kwargs)
+
+    return checked
+
+
 @contextmanager
 def translated(what: object) -> Iterator[None]:
     """Turn SQLite's errors into the project's own, with a sentence."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise _operational(error, what) from error
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.IntegrityError):
-            raise StoreError(f"{what}: {error}") from error
-        raise StoreDamaged(f"{what}: {error}") from error
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
+        raise  # a mistake of ours is not the database's
+    except sqlite3.Error as error:
+        kind, sentence = _told(error)
+        raise kind(f"{what} {sentence}") from error
 
 
-def _operational(error: sqlite3.OperationalError, what: object) -> Exception:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    match code:
+def _told(error: sqlite3.Error) -> tuple[type[DockError], str]:
+    """Return what an error of SQLite is here (sqlite.org/rescode.html)."""
+    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return StoreLocked(f"{what} is in use by another program")
+            return StoreLocked, "is in use by another program"
         case sqlite3.SQLITE_FULL:
-            return NoRoom(f"{what}: no room for the database")
+            return NoRoom, "has no room to grow"
         case sqlite3.SQLITE_READONLY:
-            return StoreError(f"{what} cannot be written")
+            return StoreError, "cannot be written"
+        case sqlite3.SQLITE_CANTOPEN:
+            return StoreError, "cannot be opened"
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return StoreDamaged(f"{what}: {error}")
-        case sqlite3.SQLITE_IOERR if "full" in str(error):
-            return NoRoom(f"{what}: no room for the database")
+            return StoreDamaged, f"is damaged: {error}"
         case _:
-            return StoreError(f"{what}: {error}")
+            return StoreError, f"says: {error}"

@@ -32,6 +32,7 @@ CREATE TABLE docking (
 ) STRICT;
 CREATE INDEX docking_open ON docking (camera, state) WHERE state <> 'sealed';
 CREATE INDEX docking_camera ON docking (camera, id);
+CREATE INDEX docking_opened ON docking (opened_at);
 
 CREATE TABLE recording (
     id TEXT PRIMARY KEY,                -- ULID
@@ -43,6 +44,7 @@ CREATE TABLE recording (
 ) STRICT;
 CREATE INDEX recording_docking ON recording (docking);
 CREATE INDEX recording_start ON recording (start, id);
+CREATE INDEX recording_camera ON recording (camera, start, id);
 
 CREATE TABLE file (
     id INTEGER PRIMARY KEY,
@@ -63,7 +65,7 @@ CREATE TABLE file (
 CREATE INDEX file_sha256 ON file (sha256) WHERE sha256 IS NOT NULL;
 CREATE INDEX file_path ON file (path) WHERE state = 'verified';
 CREATE INDEX file_recording ON file (recording);
-CREATE INDEX file_state ON file (docking, state);
+CREATE INDEX file_state ON file (docking, state, size);
 
 CREATE TABLE part (                     -- PART_SIZE bytes each, from the offload
     file INTEGER NOT NULL REFERENCES file (id),
@@ -114,9 +116,35 @@ CREATE TABLE transfer (
 CREATE INDEX transfer_queued ON transfer (destination, priority, due_at, id)
     WHERE state = 'queued';
 CREATE INDEX transfer_sending ON transfer (lease_until) WHERE state = 'sending';
-CREATE INDEX transfer_unsent ON transfer (created_at) WHERE state <> 'confirmed';
+CREATE INDEX transfer_unsent ON transfer (destination, state, created_at)
+    WHERE state <> 'confirmed';
 CREATE INDEX transfer_docking ON transfer (docking, destination, state);
 CREATE INDEX transfer_file ON transfer (file);
+
+CREATE TABLE backlog (                  -- sums over transfer, kept by its triggers
+    destination TEXT NOT NULL,
+    state TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (destination, state)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER transfer_added AFTER INSERT ON transfer
+BEGIN
+    INSERT INTO backlog VALUES (NEW.destination, NEW.state, 1, NEW.size)
+    ON CONFLICT DO UPDATE SET count = count + 1, size = size + excluded.size;
+END;
+CREATE TRIGGER transfer_moved AFTER UPDATE OF state ON transfer
+WHEN OLD.state <> NEW.state
+BEGIN
+    UPDATE backlog SET count = count - 1, size = size - OLD.size
+    WHERE destination = OLD.destination AND state = OLD.state;
+    INSERT INTO backlog VALUES (NEW.destination, NEW.state, 1, NEW.size)
+    ON CONFLICT DO UPDATE SET count = count + 1, size = size + excluded.size;
+END;
+CREATE TRIGGER transfer_keeps BEFORE DELETE ON transfer
+BEGIN SELECT RAISE (ABORT, 'a transfer is never deleted'); END;
+CREATE TRIGGER transfer_stands BEFORE UPDATE OF destination, size, sha256 ON transfer
+BEGIN SELECT RAISE (ABORT, 'what a transfer is about never changes'); END;
 
 CREATE TABLE transfer_part (
     transfer INTEGER NOT NULL REFERENCES transfer (id) ON DELETE CASCADE,
@@ -135,6 +163,11 @@ CREATE TABLE custody (
 ) STRICT;
 CREATE INDEX custody_docking ON custody (docking, docking_seq);
 
+-- REPLACE deletes without a trigger: a line that is there stands in its way.
+CREATE TRIGGER custody_grows BEFORE INSERT ON custody
+WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM custody)
+    OR EXISTS (SELECT 1 FROM custody WHERE sha256 = NEW.sha256)
+BEGIN SELECT RAISE (ABORT, 'the custody log grows at its end'); END;
 CREATE TRIGGER custody_keeps BEFORE DELETE ON custody
 BEGIN SELECT RAISE (ABORT, 'the custody log is append-only'); END;
 CREATE TRIGGER custody_stands BEFORE UPDATE ON custody

@@ -36,7 +36,7 @@ def _parsed(text: str, path: Path) -> Credentials:
         key_id, secret = (section[field] for field in FIELDS)
     except (configparser.Error, KeyError):
         key_id = secret = ""
-    if not key_id or not secret:
+    if not key_id.isascii() or not key_id or not secret:
         # Without its cause: that one quotes the line, and the secret with it.
         wanted = " and ".join(FIELDS)
         raise Refused(f"credentials {path} must have {wanted} in [default]")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dock_agent.errors import Unreachable
-from dock_agent.recording import Digest, Proof
+from dock_agent.recording import PART_SIZE, Digest, Proof
 
 
 class Portal(Unreachable):
@@ -64,7 +64,24 @@ class Confirmation:
 
 
 Remember = Callable[[Progress], None]
-"""Called after each durable step of an upload; returns once it is committed."""
+"""Called after each durable step of an upload; returns once it is committed.
+
+Also a sign of life: called again while bytes move that need no remembering, so
+that nobody else takes the object over. What it raises ends the sending.
+"""
+
+
+class Pulse:
+    """A sign of life for each PART_SIZE bytes that moved."""
+
+    def __init__(self, beat: Callable[[], None]) -> None:
+        self._beat, self._moved = beat, 0
+
+    def moved(self, count: int) -> None:
+        """So many more bytes moved."""
+        before, self._moved = self._moved, self._moved + count
+        if before // PART_SIZE != self._moved // PART_SIZE:
+            self._beat()
 
 
 class Destination(Protocol):

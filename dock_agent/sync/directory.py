@@ -15,7 +15,13 @@ from pathlib import Path
 
 from dock_agent.errors import FixityError, Refused, Unreachable
 from dock_agent.recording import Digest, Proof
-from dock_agent.sync.destination import Confirmation, Object, Progress, Remember
+from dock_agent.sync.destination import (
+    Confirmation,
+    Object,
+    Progress,
+    Pulse,
+    Remember,
+)
 from dock_agent.vault.buffers import BLOCK
 from dock_agent.vault.disk import Disk
 from dock_agent.vault.layout import PART
@@ -45,34 +51,36 @@ class Directory:
         return "writable; every copy is read back"
 
     def send(self, item: Object, done: Progress, remember: Remember) -> Confirmation:
-        del done, remember  # a copy is begun anew: nothing of it has to be kept
+        pulse = Pulse(lambda: remember(done))  # a copy is begun anew: nothing is kept
         with self._translated():
-            self._there()
-            there = self.confirm(item)
+            there = self._proved(item, pulse)
             if there is not None:
                 return there
             target = self._root / item.key
             if self._disk.exists(target):
                 raise Refused(f"another file is already called {item.key}")
             self._disk.make_directory(target.parent)
-            self._copy(item, target)
+            self._copy(item, target, pulse)
         return Confirmation(Proof.READ_BACK, item.digest)
 
     def confirm(self, item: Object) -> Confirmation | None:
         with self._translated():
-            self._there()
-            target = self._root / item.key
-            if not self._disk.exists(target) or self._disk.size(target) != item.size:
-                return None
-            if self._disk.reread(target).digest != item.digest:
-                return None
+            return self._proved(item, Pulse(lambda: None))
+
+    def _proved(self, item: Object, pulse: Pulse) -> Confirmation | None:
+        self._there()
+        target = self._root / item.key
+        if not self._disk.exists(target) or self._disk.size(target) != item.size:
+            return None
+        if self._disk.reread(target, pulse.moved).digest != item.digest:
+            return None
         return Confirmation(Proof.READ_BACK, item.digest)
 
-    def _copy(self, item: Object, target: Path) -> None:
+    def _copy(self, item: Object, target: Path, pulse: Pulse) -> None:
         part = target.with_name(PART + secrets.token_hex(8))
         try:
-            self._write(item, part)
-            if self._disk.reread(part).digest != item.digest:
+            self._write(item, part, pulse)
+            if self._disk.reread(part, pulse.moved).digest != item.digest:
                 raise Unreachable(f"{item.key} was read back other than it was sent")
             self._disk.rename(part, target)
             self._disk.sync_directory(target.parent)
@@ -81,7 +89,7 @@ class Directory:
                 if self._disk.exists(part):
                     self._disk.unlink(part)
 
-    def _write(self, item: Object, part: Path) -> None:
+    def _write(self, item: Object, part: Path, pulse: Pulse) -> None:
         whole, offset = hashlib.sha256(), 0
         writer = self._disk.create(part, item.size)
         try:
@@ -89,6 +97,7 @@ class Directory:
                 whole.update(block)
                 writer.write(memoryview(block), offset)
                 offset += len(block)
+                pulse.moved(len(block))
             if Digest(whole.hexdigest()) != item.digest:
                 raise FixityError(f"{item.path} is no longer what it was")
             writer.finish(item.size, item.path.stat().st_mtime_ns)

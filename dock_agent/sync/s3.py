@@ -5,13 +5,13 @@ and parts the caller keeps, so that a restart sends only what is missing. Every
 part carries its SHA-256 twice, as signed payload digest and as checksum header:
 each real server checks one of the two. Nothing is confirmed for its status
 alone: the server's own digest counts where the server was seen to refuse a
-wrong one, else every byte is read back.
+wrong one, else every byte is read back. Nothing of that name is overwritten.
 """
 
 import hashlib
-import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import NoReturn
 
 from dock_agent.errors import FixityError, Refused, Unreachable
 from dock_agent.recording import PART_SIZE, Digest, Proof
@@ -20,11 +20,20 @@ from dock_agent.sync.destination import (
     Confirmation,
     Object,
     Progress,
+    Pulse,
     Remember,
 )
 from dock_agent.sync.s3_client import Client, expect
+from dock_agent.sync.s3_probe import (
+    ALGORITHM,
+    WRONG,
+    refuses_a_wrong_object,
+    refuses_a_wrong_part,
+)
 from dock_agent.sync.s3_xml import (
+    CHECKSUM,
     b64,
+    checksum,
     completed,
     completion,
     parts_page,
@@ -33,10 +42,12 @@ from dock_agent.sync.s3_xml import (
 )
 from dock_agent.sync.transport import Answer, Window
 
-OK, NOT_FOUND = 200, 404
-CHECKSUM, ALGORITHM = "x-amz-checksum-sha256", "x-amz-checksum-algorithm"
+NOT_FOUND = 404
 GONE = frozenset({"NoSuchUpload", "NoSuchKey"})
-WRONG = frozenset({"BadDigest", "XAmzContentSHA256Mismatch", "InvalidDigest"})
+# Said, because some stores guess it from the name, and a page looks like a portal.
+CONTENT = {"content-type": "application/octet-stream"}
+
+Beat = Callable[[], None]
 
 
 class S3:
@@ -44,7 +55,7 @@ class S3:
 
     def __init__(self, client: Client, prefix: str) -> None:
         self._client, self._prefix = client, prefix
-        self._verifies: bool | None = None  # not probed yet
+        self._verifies: dict[bool, bool] = {}  # parts or not; empty: not probed yet
 
     def close(self) -> None:
         self._client.transport.close()
@@ -53,35 +64,48 @@ class S3:
         """Write a tiny object, see whether a wrong digest is refused, read it back."""
         answer = self._client.call("GET", "", {"list-type": "2", "max-keys": "1"})
         expect(answer, "listing the bucket")
-        honest = self._probed()
+        honest = self._probed(parts=False) and self._probed(parts=True)
         how = "checks SHA-256 itself" if honest else "is read back, it checks nothing"
         return f"writable; {how}"
 
     def send(self, item: Object, done: Progress, remember: Remember) -> Confirmation:
-        if done.upload is None:
-            there = self.confirm(item)
-            if there is not None:
-                return there  # an earlier answer was lost
-            if self._head(item) is not None:
-                raise Refused(f"another object is already called {item.key}")
+        there = self._free(item, lambda: remember(done))
+        if there is not None:
+            return there  # an earlier answer was lost
         if item.size <= PART_SIZE:
             self._put(item)
         else:
-            self._multipart(item, done, remember)
-        found = self.confirm(item)
-        if found is None:
-            raise Unreachable(f"{item.key} arrived other than it was sent")
-        return found
+            done = self._multipart(item, done, remember)
+        head = self._head(item)
+        if head is not None:
+            found = self._proved(item, head, lambda: remember(done))
+            if found is not None:
+                return found
+        return _blamed(item)
 
     def confirm(self, item: Object) -> Confirmation | None:
         head = self._head(item)
-        if head is None or int(head.headers.get("content-length", -1)) != item.size:
+        return None if head is None else self._proved(item, head, lambda: None)
+
+    def _free(self, item: Object, beat: Beat) -> Confirmation | None:
+        """Return None if the name is free; raise if it is another object's."""
+        head = self._head(item)
+        if head is None:
+            return None
+        found = self._proved(item, head, beat)
+        if found is None:
+            raise Refused(f"another object is already called {item.key}")
+        return found
+
+    def _proved(self, item: Object, head: Answer, beat: Beat) -> Confirmation | None:
+        if head.headers.get("content-length") != str(item.size):
             return None
         etag = head.headers.get("etag", "")
         version = head.headers.get("x-amz-version-id", "")
-        if head.headers.get(CHECKSUM) in _echoes(item) and self._probed():
+        parts = item.size > PART_SIZE
+        if head.headers.get(CHECKSUM) == _echo(item) and self._probed(parts=parts):
             return Confirmation(Proof.ECHOED, item.digest, etag, version)
-        if self._read_back(item) == item.digest:
+        if self._read_back(item, beat) == item.digest:
             return Confirmation(Proof.READ_BACK, item.digest, etag, version)
         return None
 
@@ -92,26 +116,23 @@ class S3:
             return None
         return expect(answer, f"looking for {item.key}")
 
-    def _read_back(self, item: Object) -> Digest:
-        whole = hashlib.sha256()
+    def _read_back(self, item: Object, beat: Beat) -> Digest:
+        whole, pulse = hashlib.sha256(), Pulse(beat)
         for piece in self._client.read(self._key(item)):
-            if isinstance(piece, memoryview):
-                whole.update(piece)
-            else:
+            if isinstance(piece, Answer):
                 expect(piece, f"reading {item.key} back")
+                continue
+            whole.update(piece)
+            pulse.moved(len(piece))
         return Digest(whole.hexdigest())
 
     def _put(self, item: Object) -> None:
-        answer = self._client.put(
-            self._key(item),
-            {},
-            _checksum(item.digest) | {"x-amz-meta-sha256": item.digest},
-            Window(item.path, 0, item.size),
-            item.digest,
-        )
-        self._took(answer, item, Window(item.path, 0, item.size), item.digest)
+        window = Window(item.path, 0, item.size)
+        headers = checksum(item.digest) | {"x-amz-meta-sha256": item.digest} | CONTENT
+        answer = self._client.put(self._key(item), {}, headers, window, item.digest)
+        self._took(answer, item, window, item.digest)
 
-    def _multipart(self, item: Object, done: Progress, remember: Remember) -> None:
+    def _multipart(self, item: Object, done: Progress, remember: Remember) -> Progress:
         done = self._resumed(item, done)
         if done.upload is None:
             done = self._begin(item, done)
@@ -121,13 +142,16 @@ class S3:
             if number not in have:
                 done = self._part(item, done, number, window)
                 remember(done)
-        self._complete(item, done)
+        if self._free(item, lambda: remember(done)) is None:
+            self._complete(item, done)
+        return done
 
     def _begin(self, item: Object, done: Progress) -> Progress:
         headers = {
             ALGORITHM: "SHA256",
             "x-amz-meta-sha256": item.digest,
             "x-amz-meta-part-size": str(PART_SIZE),
+            **CONTENT,
         }
         answer = self._client.call("POST", self._key(item), {"uploads": ""}, headers)
         expect(answer, f"beginning {item.key}")
@@ -141,19 +165,21 @@ class S3:
         if done.upload is None:
             return done
         listed: dict[int, str] = {}
-        marker = "0"
-        while marker:
-            query = {"uploadId": _id(done), "part-number-marker": marker}
+        sizes = {number: window.length for number, window in _windows(item)}
+        marker: int | None = 0
+        while marker is not None:
+            query = {"uploadId": _id(done), "part-number-marker": str(marker)}
             answer = self._client.call("GET", self._key(item), query)
             if answer.status == NOT_FOUND and trouble(answer.body).code in GONE:
                 return Progress(generation=done.generation)
             page = parts_page(expect(answer, f"resuming {item.key}").body)
-            sizes = {number: window.length for number, window in _windows(item)}
             listed |= {
                 part.number: part.etag
                 for part in page.parts
                 if sizes.get(part.number) == part.size
             }
+            if page.marker is not None and page.marker <= marker:
+                raise Unreachable(f"resuming {item.key}: a list without an end")
             marker = page.marker
         kept = tuple(p for p in done.parts if listed.get(p.number) == p.etag)
         return replace(done, parts=kept)
@@ -164,7 +190,7 @@ class S3:
         digest = item.parts[number - 1]
         query = {"partNumber": str(number), "uploadId": _id(done)}
         answer = self._client.put(
-            self._key(item), query, _checksum(digest), window, digest
+            self._key(item), query, checksum(digest), window, digest
         )
         etag = self._took(answer, item, window, digest)
         return replace(done, parts=(*done.parts, Acknowledged(number, etag)))
@@ -172,8 +198,7 @@ class S3:
     def _took(self, answer: Answer, item: Object, window: Window, sha: Digest) -> str:
         """Return the ETag of what was taken; find out whose fault a refusal is."""
         if trouble(answer.body).code in WRONG:
-            if _hashed(window) != sha:
-                raise FixityError(f"{item.path} is no longer what it was")
+            _checked(window, sha)
             raise Unreachable(f"{item.key}: it was damaged on the way")
         if answer.status == NOT_FOUND and trouble(answer.body).code in GONE:
             raise Unreachable(f"{item.key}: the store forgot the upload")
@@ -195,27 +220,24 @@ class S3:
         if not completed(answer.body):
             raise Unreachable(f"completing {item.key}: {trouble(answer.body).code}")
 
-    def _probed(self) -> bool:
+    def _probed(self, *, parts: bool) -> bool:
         """Whether this server refuses a body that is not what its digest says."""
-        if self._verifies is None:
-            key = f"{self._prefix}.probe/{secrets.token_hex(8)}"
-            other = Digest(hashlib.sha256(b"another").hexdigest())
-            answer = self._client.call("PUT", key, None, _checksum(other), b"probe")
-            self._verifies = trouble(answer.body).code in WRONG
-            if answer.status == OK:
-                self._client.call("DELETE", key)
-        return self._verifies
+        if parts not in self._verifies:
+            probe = refuses_a_wrong_part if parts else refuses_a_wrong_object
+            self._verifies[parts] = probe(self._client, self._prefix)
+        return self._verifies[parts]
 
     def _key(self, item: Object) -> str:
         return self._prefix + item.key
 
 
-def _echoes(item: Object) -> set[str]:
-    """Return what a server that hashed these bytes itself may echo."""
+def _echo(item: Object) -> str:
+    """Return what a server that hashed these bytes itself echoes."""
     if item.size <= PART_SIZE:
-        return {b64(item.digest)}
+        return b64(item.digest)
     joined = b"".join(bytes.fromhex(part) for part in item.parts)
-    return {f"{b64(_sha256(joined))}-{len(item.parts)}", b64(item.digest)}
+    composite = Digest(hashlib.sha256(joined).hexdigest())
+    return f"{b64(composite)}-{len(item.parts)}"
 
 
 def _windows(item: Object) -> Iterator[tuple[int, Window]]:
@@ -224,19 +246,19 @@ def _windows(item: Object) -> Iterator[tuple[int, Window]]:
         yield number, Window(item.path, offset, length)
 
 
-def _checksum(digest: Digest) -> dict[str, str]:
-    return {CHECKSUM: b64(digest), "x-amz-sdk-checksum-algorithm": "SHA256"}
-
-
 def _id(done: Progress) -> str:
     return (done.upload or "").partition(":")[2]
 
 
-def _hashed(window: Window) -> Digest:
-    with window.path.open("rb") as file:
-        file.seek(window.offset)
-        return _sha256(file.read(window.length))
+def _blamed(item: Object) -> NoReturn:
+    """Find out whose fault it is that other bytes are over there."""
+    _checked(Window(item.path, 0, item.size), item.digest)
+    raise Unreachable(f"{item.key} arrived other than it was sent")
 
 
-def _sha256(content: bytes) -> Digest:
-    return Digest(hashlib.sha256(content).hexdigest())
+def _checked(window: Window, sha: Digest) -> None:
+    whole = hashlib.sha256()
+    for block in window.blocks():
+        whole.update(block)
+    if whole.hexdigest() != sha:
+        raise FixityError(f"{window.path} is no longer what it was")

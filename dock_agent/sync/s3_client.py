@@ -1,9 +1,9 @@
 """Signed calls to an S3 store, and what its answers mean."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 
 from dock_agent.clock import Clock
@@ -16,7 +16,8 @@ from dock_agent.sync.transport import Answer, Transport, Window
 
 FULL = frozenset({402, 413, 507})
 AGAIN = frozenset({"RequestTimeout", "SlowDown", "InternalError"})
-SKEWED = "RequestTimeTooSkewed"
+FORBIDDEN = 403
+DRIFT = timedelta(minutes=1)  # stores allow fifteen; their Date has whole seconds
 
 
 @dataclass(slots=True)
@@ -48,12 +49,12 @@ class Client:
     ) -> Answer:
         """Send a small request that is safe to repeat; return what it answers."""
         payload = Digest(hashlib.sha256(body).hexdigest())
-        target, signed = self._signed(method, key, query, headers or {}, payload)
-        answer = self.transport.call_again(method, target, signed, body)
-        if trouble(answer.body).code == SKEWED and self._reset(answer):
+
+        def once() -> Answer:
             target, signed = self._signed(method, key, query, headers or {}, payload)
-            answer = self.transport.call_again(method, target, signed, body)
-        return answer
+            return self.transport.call_again(method, target, signed, body)
+
+        return self._in_their_time(once)
 
     def put(
         self,
@@ -64,8 +65,12 @@ class Client:
         payload: Digest,
     ) -> Answer:
         """Send a part of a file, once."""
-        target, signed = self._signed("PUT", key, query, headers, payload)
-        return self.transport.call("PUT", target, signed, window)
+
+        def once() -> Answer:
+            target, signed = self._signed("PUT", key, query, headers, payload)
+            return self.transport.call("PUT", target, signed, window)
+
+        return self._in_their_time(once)
 
     def read(self, key: str) -> Iterator[Answer | memoryview]:
         """Yield the answer to GET, then its body."""
@@ -84,15 +89,30 @@ class Client:
         target = url(place.endpoint, place.bucket, key, query)
         signer = Signer(self.credentials.get(), place.region)
         at = self.clock.now().utc + self.offset
-        return target, signer.headers(method, target, headers, payload, at)
-
-    def _reset(self, answer: Answer) -> bool:
-        """Take the server's time for signing; the system clock is not touched."""
         try:
-            theirs: datetime = parsedate_to_datetime(answer.headers.get("date", ""))
+            return target, signer.headers(method, target, headers, payload, at)
+        except ValueError as error:
+            raise Refused(f"endpoint {place.endpoint}: {error}") from error
+
+    def _in_their_time(self, once: Callable[[], Answer]) -> Answer:
+        answer = once()
+        if answer.status == FORBIDDEN and self._drifted(answer):
+            return once()
+        return answer
+
+    def _drifted(self, answer: Answer) -> bool:
+        """Take the server's time for signing, if that is why it forbids.
+
+        An answer to HEAD has no words for it, so the times themselves decide.
+        """
+        try:
+            theirs = parsedate_to_datetime(answer.headers.get("date", ""))
         except ValueError:
             return False
-        self.offset = theirs - self.clock.now().utc
+        offset = theirs.replace(tzinfo=UTC) - self.clock.now().utc  # HTTP's are UTC
+        if abs(offset - self.offset) < DRIFT:
+            return False
+        self.offset = offset
         return True
 
 

@@ -1,4 +1,4 @@
-"""The few XML documents that S3 speaks, read and written. Pure."""
+"""What S3 speaks: a few XML documents and the digest's headers. Pure."""
 
 import base64
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 from dock_agent.errors import Unreachable
 from dock_agent.recording import Digest
 
+CHECKSUM = "x-amz-checksum-sha256"
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -30,10 +31,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class PartsPage:
-    """One page of ListParts; `marker` is empty on the last one."""
+    """One page of ListParts; `marker` is None on the last one."""
 
     parts: tuple[Part, ...]
-    marker: str
+    marker: int | None
 
 
 def trouble(body: bytes) -> Trouble:
@@ -66,10 +67,7 @@ def parts_page(body: bytes) -> PartsPage:
         if _local(element.tag) == "Part"
     )
     more = _text(root, "IsTruncated").lower() == "true"
-    marker = _text(root, "NextPartNumberMarker") if more else ""
-    if more and not marker:
-        raise Unreachable("a page of parts does not say where the next one begins")
-    return PartsPage(found, marker)
+    return PartsPage(found, _number(root, "NextPartNumberMarker") if more else None)
 
 
 def completed(body: bytes) -> bool:
@@ -101,6 +99,11 @@ def completion(
         ET.SubElement(part, "PartNumber").text = str(number)
     text: bytes = ET.tostring(root, encoding="utf-8")
     return text
+
+
+def checksum(digest: Digest) -> dict[str, str]:
+    """Return the headers that tell a store what the body's SHA-256 is."""
+    return {CHECKSUM: b64(digest), "x-amz-sdk-checksum-algorithm": "SHA256"}
 
 
 def b64(digest: Digest) -> str:

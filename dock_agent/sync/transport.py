@@ -24,6 +24,7 @@ from dock_agent.errors import FixityError, Refused, Unreachable
 from dock_agent.sync.destination import Portal
 
 PIECE = 1 << 20  # bytes read from the disk at a time
+CAP = 4 << 20  # bytes: the longest answer S3 gives, 1000 parts, has a tenth of it
 TIMEOUTS = httpx.Timeout(10.0, write=30.0, read=120.0, pool=60.0)  # seconds
 NOTSENT_LOWAT = 64 << 10  # bytes the kernel may hold back: progress stays truthful
 TCP_USER_TIMEOUT_MS = 30_000
@@ -34,6 +35,7 @@ SOCKET_OPTIONS = [
 ]
 TRIES = 3  # within one call; longer waits are the row's
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+STORE = "x-amz-request-id"  # every store sends it, and no portal does
 INTERCEPTED = frozenset({301, 302, 303, 307, 308, 407, 511})
 
 
@@ -44,6 +46,26 @@ class Window:
     path: Path
     offset: int
     length: int
+
+    def blocks(self) -> Iterator[bytes]:
+        """Read them; what goes wrong here is not the destination's fault."""
+        try:
+            yield from self._read()
+        except OSError as error:
+            raise FixityError(f"{self.path}: {error.strerror}") from error
+
+    def _read(self) -> Iterator[bytes]:
+        at, end = self.offset, self.offset + self.length
+        fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            while at < end:
+                block = os.pread(fd, min(PIECE, end - at), at)
+                if not block:
+                    raise FixityError(f"{self.path} is shorter than it was")
+                at += len(block)
+                yield block
+        finally:
+            os.close(fd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +95,8 @@ class Transport:
             transport=httpx.HTTPTransport(
                 verify=verify, socket_options=SOCKET_OPTIONS, trust_env=False
             ),
+            # A store that compresses would hide how long the object is.
+            headers={"accept-encoding": "identity"},
             timeout=TIMEOUTS,
             follow_redirects=False,
             trust_env=False,
@@ -94,14 +118,16 @@ class Transport:
         did, `Busy` where the server asks to come back, `FixityError` where our
         own file ended early.
         """
-        with translated(url):
-            response = self._client.request(
+        with (
+            translated(url),
+            self._client.stream(
                 method,
                 url,
                 headers={**headers, "content-length": str(_length(body))},
                 content=_Stream(body) if isinstance(body, Window) else body,
-            )
-        answer = _answer(response, response.content)
+            ) as got,
+        ):
+            answer = _answer(got, _capped(got, url))
         check(answer, url)
         return answer
 
@@ -136,22 +162,14 @@ class _Stream(httpx.SyncByteStream):
         self._window = window
 
     def __iter__(self) -> Iterator[bytes]:
-        at, end = self._window.offset, self._window.offset + self._window.length
-        fd = os.open(self._window.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            while at < end:
-                block = os.pread(fd, min(PIECE, end - at), at)
-                if not block:
-                    raise FixityError(f"{self._window.path} is shorter than it was")
-                at += len(block)
-                yield block
-        finally:
-            os.close(fd)
+        return self._window.blocks()
 
 
 def check(answer: Answer, url: str) -> None:
     """Raise `Portal` or `Busy` where the answer is one of those."""
     where = httpx.URL(url).host
+    if STORE in answer.headers and answer.status not in BUSY:
+        return  # what a store says of a wrong region or a bad key is its own word
     page = answer.headers.get("content-type", "").startswith("text/html")
     if answer.status in INTERCEPTED or (answer.status == 200 and page):  # noqa: PLR2004  OK
         raise Portal(f"{where} answered {answer.status} with somebody else's page")
@@ -162,6 +180,15 @@ def check(answer: Answer, url: str) -> None:
 def _answer(response: httpx.Response, body: bytes) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status_code, headers, body)
+
+
+def _capped(response: httpx.Response, url: str) -> bytes:
+    held = bytearray()
+    for block in response.iter_bytes(PIECE):
+        held += block
+        if len(held) > CAP:
+            raise Unreachable(f"{httpx.URL(url).host}: an answer without an end")
+    return bytes(held)
 
 
 def _length(body: bytes | Window) -> int:
@@ -175,6 +202,6 @@ def translated(url: str) -> Iterator[None]:
         yield
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         raise Refused(f"{url}: {error}") from error
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         where = httpx.URL(url).host
         raise Unreachable(f"{where}: {str(error) or type(error).__name__}") from error

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from dock_agent.clock import Clock, Instant
 from dock_agent.errors import DockError, FixityError, Refused, Unreachable
-from dock_agent.recording import PART_SIZE, DestinationName, Digest, LinkState
-from dock_agent.store import destinations, files, transfers
+from dock_agent.recording import PART_SIZE, DestinationName, LinkState, Proof
+from dock_agent.store import destinations, transfers
 from dock_agent.store.db import transaction
 from dock_agent.store.destinations import Silence
 from dock_agent.store.transfers import Confirmed, Step, Transfer
@@ -26,11 +26,11 @@ from dock_agent.sync.destination import (
     Acknowledged,
     Confirmation,
     Destination,
-    Object,
     Portal,
     Progress,
 )
-from dock_agent.sync.policy import LEASE, next_attempt
+from dock_agent.sync.item import described
+from dock_agent.sync.policy import LEASE, due_after, next_attempt, resting
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +66,7 @@ class Worker:
     def step(self, conn: sqlite3.Connection, name: DestinationName) -> Outcome:
         """Send one object that is due, and commit what came of it."""
         now = self.clock.now().utc
-        rest = destinations.get(conn, name).try_after
-        if rest is not None and rest > now:
+        if resting(destinations.get(conn, name).try_after, now):
             return Outcome.IDLE
         with transaction(conn):
             transfer = transfers.claim(conn, name, now, LEASE)
@@ -82,7 +81,7 @@ class Worker:
         return self._confirm(conn, transfer, told)
 
     def run_once(self, conn: sqlite3.Connection) -> Summary:
-        """Send until nothing is due any more."""
+        """Send until nothing is due any more, or a destination has to rest."""
         confirmed = 0
         for name in self.destinations:
             while (outcome := self.step(conn, name)) is not Outcome.IDLE:
@@ -93,7 +92,11 @@ class Worker:
     def run(
         self, connect: Callable[[], sqlite3.Connection], stop: threading.Event
     ) -> None:
-        """Send until `stop` is set, each destination in a thread of its own."""
+        """Send until `stop` is set, each destination in a thread of its own.
+
+        A thread that fails in a way nobody foresaw sets `stop` for all of them:
+        the process is started again, and no destination is forgotten quietly.
+        """
         threads = [
             threading.Thread(
                 target=self._keep_sending, args=(connect, name, stop), name=name
@@ -111,18 +114,23 @@ class Worker:
         name: DestinationName,
         stop: threading.Event,
     ) -> None:
-        with closing(connect()) as conn:
-            while not stop.is_set():
-                try:
-                    idle = self.step(conn, name) is Outcome.IDLE
-                except DockError as error:
-                    log.warning("sync step failed destination=%s %s", name, error)
-                    idle = True
-                if idle:
-                    stop.wait(LONGEST_NAP)
+        try:
+            with closing(connect()) as conn:
+                while not stop.is_set():
+                    if self._one_step(conn, name) is Outcome.IDLE:
+                        stop.wait(LONGEST_NAP)
+        finally:
+            stop.set()
+
+    def _one_step(self, conn: sqlite3.Connection, name: DestinationName) -> Outcome:
+        try:
+            return self.step(conn, name)
+        except DockError as error:
+            log.warning("sync step failed destination=%s %s", name, error)
+            return Outcome.IDLE
 
     def _send(self, conn: sqlite3.Connection, transfer: Transfer) -> Confirmation:
-        item = self._object(conn, transfer)
+        item = described(conn, self.vault, transfer)
         parts = transfers.acknowledged(conn, transfer)
         done = Progress(
             transfer.upload,
@@ -139,20 +147,12 @@ class Worker:
                 until = self.clock.now().utc + LEASE
                 transfers.renew(conn, transfer.id, until)
 
-        return self.destinations[transfer.destination].send(item, done, remember)
-
-    def _object(self, conn: sqlite3.Connection, transfer: Transfer) -> Object:
-        path = self.vault / transfer.path
-        try:
-            size = path.lstat().st_size
-        except OSError as error:
-            raise FixityError(f"{transfer.path}: {error.strerror}") from error
-        if size != transfer.size:
-            raise FixityError(f"{transfer.path} has {size} bytes, not {transfer.size}")
-        parts: tuple[Digest, ...] = (transfer.sha256,)
-        if transfer.file is not None:
-            parts = files.parts(conn, transfer.file)
-        return Object(transfer.key, path, transfer.size, transfer.sha256, parts)
+        told = self.destinations[transfer.destination].send(item, done, remember)
+        if told.proof is Proof.NONE or told.digest != transfer.sha256:
+            raise Refused(
+                f"{transfer.key}: taken, but nothing proves it ({told.proof})"
+            )
+        return told
 
     def _confirm(
         self, conn: sqlite3.Connection, transfer: Transfer, told: Confirmation
@@ -170,9 +170,10 @@ class Worker:
         at = self.clock.now()
         attempts = destinations.get(conn, transfer.destination).attempts + 1
         again = next_attempt(attempts, at.utc, self._jitter())
+        due = due_after(transfer.attempts, again)
         link = LinkState.CAPTIVE if isinstance(error, Portal) else LinkState.OFFLINE
         with transaction(conn):
-            transfers.postpone(conn, transfer.id, at.utc, str(error))
+            transfers.postpone(conn, transfer.id, due, str(error))
             silence = Silence(link, str(error), again)
             destinations.silent(conn, transfer.destination, silence, at)
         log.info("destination silent name=%s %s", transfer.destination, error)

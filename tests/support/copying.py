@@ -12,7 +12,7 @@ MIB = 1 << 20
 
 def content(size: int) -> bytes:
     """Return the same `size` bytes each time, no two blocks alike."""
-    return random.Random(size).randbytes(size)  # noqa: S311  repeatable on purpose
+    return random.Random(size).randbytes(size)
 
 
 @dataclass

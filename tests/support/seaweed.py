@@ -151,7 +151,7 @@ def _free_ports(count: int) -> list[int]:
     """Find ports that are free on loopback, each with its gRPC port."""
     found: list[int] = []
     for _ in range(200):
-        port = random.randrange(20_000, 32_000)  # noqa: S311  no secret
+        port = random.randrange(20_000, 32_000)
         if len(found) < count and _is_free(port) and port not in found:
             found.append(port)
     return found

@@ -1,6 +1,7 @@
 """Objects to send, and what a caller of `send` would remember."""
 
 import hashlib
+import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from dock_agent.sync.destination import Object, Progress
 from dock_agent.sync.s3 import S3
 from dock_agent.sync.s3_client import Client, Place
 from dock_agent.sync.transport import Transport
-from support.copying import content
 from support.seaweed import BUCKET, KEY_ID, SECRET
 
 KEY = "dockings/KT-Z1/2026 é+#?/data/DCIM/0001.MP4"
@@ -24,7 +24,7 @@ def sha256(data: bytes) -> Digest:
 
 def item(folder: Path, size: int = 5, key: str = KEY, seed: int = 0) -> Object:
     """Write a file and describe it as the worker would."""
-    data = content(size, seed)
+    data = random.Random(seed).randbytes(size)
     path = folder / f"{size}-{seed}.bin"
     path.write_bytes(data)
     parts = [data[at : at + PART_SIZE] for at in range(0, size, PART_SIZE)]
@@ -68,18 +68,22 @@ class Interrupting(Memory):
             raise Interrupted
 
 
+def at(endpoint: str, bucket: str = BUCKET) -> Place:
+    """Return where a bucket is."""
+    return Place(endpoint, bucket, "us-east-1")
+
+
 def s3(
-    endpoint: str,
+    where: Place,
     folder: Path,
     clock: Clock,
     *,
     secret: str = SECRET,
-    bucket: str = BUCKET,
+    prefix: str = "station-1/",
 ) -> S3:
     """Return our own client of an S3 store."""
     path = folder / f"credentials-{sha256(secret.encode())[:8]}"
     path.write_text(
         f"[default]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {secret}\n"
     )
-    place = Place(endpoint, bucket, "us-east-1")
-    return S3(Client(Transport(), place, CredentialsFile(path), clock), "station-1/")
+    return S3(Client(Transport(), where, CredentialsFile(path), clock), prefix)

@@ -60,14 +60,14 @@ def test_a_page_of_parts_says_where_the_next_one_begins() -> None:
 
     page = parts_page(body)
 
-    assert page == PartsPage((Part(1, 8, '"a"'), Part(2, 3, '"b"')), "2")
+    assert page == PartsPage((Part(1, 8, '"a"'), Part(2, 3, '"b"')), 2)
 
 
 def test_the_last_page_of_parts_leads_nowhere() -> None:
     body = b"""<ListPartsResult><IsTruncated>false</IsTruncated>
         <NextPartNumberMarker>2</NextPartNumberMarker></ListPartsResult>"""
 
-    assert parts_page(body) == PartsPage((), "")
+    assert parts_page(body) == PartsPage((), None)
 
 
 @pytest.mark.parametrize("number", ["x", "1.5", "0x1"])

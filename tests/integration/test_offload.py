@@ -1,0 +1,300 @@
+"""A whole docking on a real file system, in the caller's thread."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dock_agent.bays.machine import Failed, Listed, OutOfRoom, Sealed
+from dock_agent.offload.scan import MountedSource
+from dock_agent.recording import DockingState, FileState, TransferState
+from dock_agent.simulated.dock import StoryDisk
+from dock_agent.store import custody, files, transfers, views
+from dock_agent.vault.layout import PART
+from dock_agent.vault.verify import verify_bag
+from support.bench import BAY, CAMERA, KEY, Bench
+from support.cards import NAMES, card, content, digests, hostile
+
+SIZES = {
+    "VIDEO/0001.MP4": 20 << 20,
+    "VIDEO/0001.NMEA": 4150,
+    "VIDEO/0002.MP4": (8 << 20) + 1,
+    "PHOTO/0001.JPG": 18_000,
+    "LOG/empty.LOG": 0,
+}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Path:
+    return card(tmp_path / "card", SIZES)
+
+
+def test_everything_on_the_camera_is_verified_and_sealed(
+    bench: Bench, camera: Path
+) -> None:
+    docking = bench.dock(camera)
+
+    kept = bench.files(docking)
+    assert docking.state is DockingState.SEALED
+    assert docking.complete
+    assert {f.state for f in kept.values()} == {FileState.VERIFIED}
+    assert digests(bench.bag(docking) / "data") == digests(camera)
+    assert bench.events[-1] == Sealed(len(SIZES))
+
+
+def test_the_camera_is_left_as_it_was(bench: Bench, camera: Path) -> None:
+    before = {p: p.stat() for p in sorted(camera.rglob("*"))}
+
+    bench.dock(camera)
+
+    after = {p: p.stat() for p in sorted(camera.rglob("*"))}
+    assert before.keys() == after.keys()
+    for path, facts in before.items():
+        assert facts.st_mtime_ns == after[path].st_mtime_ns
+        assert facts.st_ctime_ns == after[path].st_ctime_ns
+
+
+def test_copies_keep_their_time_and_cannot_be_written(
+    bench: Bench, camera: Path
+) -> None:
+    docking = bench.dock(camera)
+
+    for name in SIZES:
+        facts = (bench.bag(docking) / "data" / name).stat()
+        assert facts.st_mtime_ns == (camera / name).stat().st_mtime_ns
+        assert facts.st_mode & 0o777 == 0o440
+
+
+def test_the_parts_that_sync_will_sign_were_taken_on_the_way(
+    bench: Bench, camera: Path
+) -> None:
+    docking = bench.dock(camera)
+
+    file = bench.files(docking)["VIDEO/0001.MP4"]
+    whole = (camera / "VIDEO/0001.MP4").read_bytes()
+    wanted = [
+        hashlib.sha256(whole[at : at + (8 << 20)]).hexdigest()
+        for at in range(0, len(whole), 8 << 20)
+    ]
+    assert list(files.parts(bench.conn, file.id)) == wanted
+
+
+def test_the_same_card_again_copies_nothing_and_is_sealed(
+    bench: Bench, camera: Path
+) -> None:
+    bench.dock(camera)
+
+    again = bench.dock(camera)
+
+    assert {f.state for f in bench.files(again).values()} == {FileState.HELD}
+    assert again.complete
+    assert [p.name for p in (bench.bag(again) / "data").iterdir()] == [
+        "=held-sha256.txt"
+    ]
+
+
+def test_a_changed_file_under_an_old_name_is_copied_beside_the_old_one(
+    bench: Bench, camera: Path
+) -> None:
+    first = bench.dock(camera)
+    path = camera / "PHOTO/0001.JPG"
+    facts = path.stat()
+    path.write_bytes(content("another", 18_000)[:18_000])
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+    second = bench.dock(camera)
+
+    assert bench.files(second)["PHOTO/0001.JPG"].state is FileState.VERIFIED
+    old, new = (bench.bag(d) / "data/PHOTO/0001.JPG" for d in (first, second))
+    assert old.read_bytes() != new.read_bytes()
+    assert new.read_bytes() == path.read_bytes()
+
+
+def test_hostile_entries_are_recorded_and_never_followed(
+    bench: Bench, tmp_path: Path
+) -> None:
+    tree = hostile(tmp_path / "card")
+
+    docking = bench.dock(tree)
+
+    skipped = {
+        f.stored: f.reason
+        for f in bench.files(docking).values()
+        if f.state is FileState.SKIPPED
+    }
+    assert skipped == {
+        "DCIM/link.MP4": "symlink",
+        "DCIM/pipe.MP4": "fifo",
+        "DCIM/hard.MP4": "hard link",
+        "DCIM/empty.MP4": "hard link",
+        "folder": "symlink",
+        "socket": "socket",
+    }
+    assert docking.complete
+
+
+def test_hostile_names_keep_every_byte_of_name_and_content(
+    bench: Bench, tmp_path: Path
+) -> None:
+    tree = hostile(tmp_path / "card")
+
+    docking = bench.dock(tree)
+
+    kept = {f.path: f for f in bench.files(docking).values()}
+    for name in NAMES:
+        file = kept[b"DCIM/" + name]
+        stored = bench.bag(docking) / "data" / file.stored
+        assert stored.read_bytes() == name
+        assert stored.resolve().is_relative_to(bench.bag(docking).resolve())
+    checked = verify_bag(bench.disk, bench.bag(docking), docking.id, KEY.public)
+    assert checked.failed == []
+
+
+def test_an_empty_camera_is_sealed_too(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "card").mkdir()
+
+    docking = bench.dock(tmp_path / "card")
+
+    assert docking.complete
+    assert bench.events[-1] == Sealed(0)
+
+
+def test_a_camera_that_is_not_there_is_not_an_empty_camera(
+    bench: Bench, tmp_path: Path
+) -> None:
+    docking = bench.dock(tmp_path / "absent")
+
+    assert docking.state is DockingState.INTERRUPTED
+    assert isinstance(bench.events[-1], Failed)
+
+
+def test_a_vault_without_room_refuses_before_the_first_byte(
+    bench: Bench, camera: Path
+) -> None:
+    bench.disk = StoryDisk(bench.vault, 1 << 20)
+
+    docking = bench.dock(camera)
+
+    assert docking.state is DockingState.WAITING
+    assert isinstance(bench.events[-1], OutOfRoom)
+    assert bench.events[-1].missing > 0
+    assert digests(bench.vault / "dockings") == {}
+
+
+def test_files_verified_before_the_vault_was_full_stay_verified(
+    bench: Bench, camera: Path
+) -> None:
+    disk = StoryDisk(bench.vault, 1 << 30)
+    bench.disk = disk
+
+    class Filling(MountedSource):
+        def open(self, path: bytes) -> int:
+            if path == b"VIDEO/0002.MP4":
+                disk.capacity = 0
+            return super().open(path)
+
+    docking = bench.dock(camera, Filling)
+    states = {name: f.state for name, f in bench.files(docking).items()}
+
+    assert docking.state is DockingState.WAITING
+    assert states["VIDEO/0001.MP4"] is FileState.VERIFIED
+    assert states["VIDEO/0002.MP4"] is FileState.LISTED
+
+    disk.capacity = 1 << 30
+    again = bench.dock(camera)
+    assert again.complete
+    assert bench.files(again)["VIDEO/0001.MP4"].state is FileState.HELD
+
+
+def test_no_listed_file_is_left_out_of_the_count(bench: Bench, camera: Path) -> None:
+    bench.dock(camera)
+
+    assert Listed(len(SIZES), sum(SIZES.values())) in bench.events
+
+
+def test_every_file_and_every_file_of_the_bag_is_queued_and_the_seal_last(
+    bench: Bench, camera: Path
+) -> None:
+    docking = bench.dock(camera)
+
+    there = {
+        str(p.relative_to(bench.vault))
+        for p in bench.bag(docking).rglob("*")
+        if p.is_file()
+    }
+    queued = {row["path"] for row in bench.conn.execute("SELECT path FROM transfer")}
+    lines = {line.state: line.count for line in views.queue(bench.conn)}
+    assert queued == there
+    assert lines[TransferState.BLOCKED] == 1
+    assert transfers.waiting(bench.conn).count == len(there)
+
+
+def test_the_custody_log_tells_of_each_file_with_its_proof(
+    bench: Bench, camera: Path
+) -> None:
+    docking = bench.dock(camera)
+
+    log = custody.log(bench.conn)
+    assert custody.check(bench.conn).seq == len(log.splitlines())
+    for file in bench.files(docking).values():
+        assert f'"sha256":"{file.sha256}"' in log
+    assert '"kind":"sealed"' in log.splitlines()[-1]
+
+
+def test_a_file_that_grew_since_the_listing_is_not_kept(
+    bench: Bench, camera: Path
+) -> None:
+    class Growing(MountedSource):
+        def open(self, path: bytes) -> int:
+            if path == b"PHOTO/0001.JPG":
+                with (camera / "PHOTO/0001.JPG").open("ab") as file:
+                    file.write(b"more")
+            return super().open(path)
+
+    docking = bench.dock(camera, Growing)
+
+    assert bench.files(docking)["PHOTO/0001.JPG"].state is FileState.MISSED
+    assert not docking.complete
+    assert not (bench.bag(docking) / "data/PHOTO/0001.JPG").exists()
+    assert isinstance(bench.events[-1], Failed)
+
+
+def test_a_file_that_appears_while_copying_is_taken_too(
+    bench: Bench, camera: Path
+) -> None:
+    class Late(MountedSource):
+        def open(self, path: bytes) -> int:
+            if path == b"VIDEO/0002.MP4":
+                card(camera, {"VIDEO/0003.MP4": 100})
+            return super().open(path)
+
+    docking = bench.dock(camera, Late)
+
+    assert bench.files(docking)["VIDEO/0003.MP4"].state is FileState.VERIFIED
+    assert docking.complete
+    assert bench.events[-1] == Sealed(len(SIZES) + 1)
+
+
+def test_no_part_is_ever_left_behind(bench: Bench, camera: Path) -> None:
+    bench.dock(camera)
+
+    assert [p for p in bench.vault.rglob("*") if p.name.startswith(PART)] == []
+
+
+def test_a_docking_names_its_camera_bay_and_station(bench: Bench, camera: Path) -> None:
+    docking = bench.dock(camera)
+
+    info = (bench.bag(docking) / "bag-info.txt").read_text("utf-8")
+    assert f"Dock-Camera: {CAMERA}" in info
+    assert f"Dock-Bay: {BAY}" in info
+    assert "Dock-Station: bench" in info
+    assert "Dock-Complete: true" in info

@@ -1,0 +1,208 @@
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from dock_agent.clock import SystemClock
+from dock_agent.custody.chain import Event
+from dock_agent.errors import (
+    CameraGone,
+    CustodyError,
+    NoRoom,
+    StoreDamaged,
+    StoreError,
+    StoreLocked,
+)
+from dock_agent.store import custody, db
+from dock_agent.store.db import connect, connect_readonly, transaction
+from support.bench import Bench
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    connect(tmp_path / "store.db", create=True).close()
+    return tmp_path / "store.db"
+
+
+def test_a_failed_block_writes_nothing(path: Path) -> None:
+    conn = connect(path)
+
+    def fail_midway() -> None:
+        with transaction(conn):
+            custody.append(conn, Event("x"), SystemClock().now())
+            raise CameraGone("bay 3")
+
+    with pytest.raises(CameraGone):
+        fail_midway()
+
+    assert custody.head(conn).seq == 0
+    conn.close()
+
+
+def test_two_processes_never_lose_an_update(path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from dock_agent.clock import SystemClock
+from dock_agent.custody.chain import Event
+from dock_agent.store import custody
+from dock_agent.store.db import connect, transaction
+conn = connect(Path(sys.argv[1]))
+for _ in range(40):
+    with transaction(conn):
+        custody.append(conn, Event("x"), SystemClock().now())
+"""
+    command = [sys.executable, "-c", code, str(path)]
+    writers = [subprocess.Popen(command) for _ in range(3)]
+
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    conn = connect(path)
+    assert custody.check(conn).seq == 120
+    conn.close()
+
+
+def test_a_lock_that_is_not_given_up_is_said_so(path: Path) -> None:
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    conn = connect(path)
+    conn.execute("PRAGMA busy_timeout = 50")
+
+    with pytest.raises(StoreLocked, match="in use"), transaction(conn):
+        pytest.fail("the block must not run")
+
+    holder.close()
+    conn.close()
+
+
+def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"x" * 4096)
+
+    with pytest.raises(StoreDamaged):
+        connect(tmp_path / "store.db", create=True)
+
+
+def test_a_database_with_a_hole_is_said_so(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 8192)
+
+    def use() -> None:
+        conn = connect(path)
+        try:
+            with transaction(conn):
+                custody.append(conn, Event("x"), SystemClock().now())
+        finally:
+            conn.close()
+
+    with pytest.raises(StoreDamaged):
+        use()
+
+
+def test_a_full_database_is_no_room(path: Path) -> None:
+    conn = connect(path)
+    pages = conn.execute("PRAGMA page_count").fetchone()[0]
+    conn.execute(f"PRAGMA max_page_count = {pages}")
+
+    def fill() -> None:
+        with transaction(conn):
+            for _ in range(1000):
+                event = Event("x", facts={"filler": "y" * 500})
+                custody.append(conn, event, SystemClock().now())
+
+    with pytest.raises(NoRoom):
+        fill()
+
+    assert custody.head(conn).seq == 0
+    conn.close()
+
+
+def test_a_database_that_is_not_there_is_not_made_by_a_reader(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no database"):
+        connect_readonly(tmp_path / "store.db")
+    with pytest.raises(StoreError, match="no database"):
+        connect(tmp_path / "store.db")
+
+    assert not (tmp_path / "store.db").exists()
+
+
+def test_nothing_can_be_changed_through_a_reader(path: Path) -> None:
+    conn = connect_readonly(path)
+
+    with pytest.raises(sqlite3.OperationalError):
+        conn.execute("DELETE FROM custody")
+    conn.close()
+
+
+def test_a_newer_database_of_the_same_version_is_opened_twice(path: Path) -> None:
+    first, second = connect(path, create=True), connect(path, create=True)
+
+    assert first.execute("SELECT count(*) FROM station").fetchone()[0] == 0
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM custody", "UPDATE custody SET seq=9"])
+def test_the_custody_log_cannot_be_changed_by_any_writer(
+    path: Path, change: str
+) -> None:
+    conn = connect(path)
+    with transaction(conn):
+        custody.append(conn, Event("x"), SystemClock().now())
+
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        conn.execute(change)
+    conn.close()
+
+
+def test_a_custody_event_outside_a_transaction_is_refused(path: Path) -> None:
+    conn = connect(path)
+
+    with pytest.raises(CustodyError, match="transaction"):
+        custody.append(conn, Event("x"), SystemClock().now())
+    conn.close()
+
+
+def test_a_log_changed_behind_our_back_is_noticed(path: Path) -> None:
+    conn = connect(path)
+    with transaction(conn):
+        for _ in range(3):
+            custody.append(conn, Event("x"), SystemClock().now())
+    conn.execute("DROP TRIGGER custody_stands")
+    conn.execute(
+        "UPDATE custody SET line = replace(line, '\"x\"', '\"y\"') WHERE seq=2"
+    )
+
+    with pytest.raises(CustodyError, match="line 2"):
+        custody.check(conn)
+    conn.close()
+
+
+def test_every_statement_of_a_step_is_found() -> None:
+    script = "CREATE TABLE a (n);\nCREATE TRIGGER t AFTER INSERT ON a\nBEGIN\n"
+    script += "  SELECT 1;\nEND;\nCREATE TABLE b (n);\n"
+
+    assert [s.split()[1] for s in db.statements(script)] == [
+        "TABLE",
+        "TRIGGER",
+        "TABLE",
+    ]
+
+
+def test_a_thread_has_its_own_connection(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    raised: list[type[BaseException]] = []
+
+    def borrow() -> None:
+        try:
+            bench.conn.execute("SELECT 1")
+        except sqlite3.ProgrammingError as error:
+            raised.append(type(error))
+
+    thread = threading.Thread(target=borrow)
+    thread.start()
+    thread.join()
+    assert raised == [sqlite3.ProgrammingError]
+    bench.close()

@@ -1,0 +1,88 @@
+"""A vault, a store and a key in a temporary directory, and dockings on them."""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dock_agent.bays.machine import Event
+from dock_agent.clock import Clock, SystemClock, ulid
+from dock_agent.custody.signing import SigningKey
+from dock_agent.offload.child import Tree
+from dock_agent.offload.clerk import Job
+from dock_agent.offload.inline import InlineOffloader
+from dock_agent.offload.scan import MountedSource
+from dock_agent.recording import (
+    BayName,
+    CameraId,
+    DestinationName,
+    DockingId,
+)
+from dock_agent.store import destinations, dockings, files
+from dock_agent.store.db import connect, transaction
+from dock_agent.store.dockings import Docking
+from dock_agent.store.files import File
+from dock_agent.vault.bag import Sealer
+from dock_agent.vault.disk import Disk
+from dock_agent.vault.layout import bag_path
+from dock_agent.vault.real import RealDisk
+
+CAMERA = CameraId("KT-Z3:KTZ3A00017")
+BAY = BayName("1")
+CLOUD = DestinationName("cloud")
+KEY = SigningKey.from_seed(bytes(32))
+
+
+@dataclass
+class Bench:
+    """Everything an offload needs, and what came of the last one."""
+
+    root: Path
+    disk: Disk = field(default_factory=RealDisk)
+    clock: Clock = field(default_factory=SystemClock)
+    events: list[Event] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    cancel: Callable[[], None] = field(default=lambda: None)
+
+    def __post_init__(self) -> None:
+        self.vault = self.root / "vault"
+        self.vault.mkdir(exist_ok=True)
+        self.conn = self.connect(create=True)
+        with transaction(self.conn):
+            destinations.ensure(self.conn, CLOUD, "directory")
+
+    @property
+    def sealer(self) -> Sealer:
+        return Sealer(self.disk, self.vault, KEY, self.clock, "bench", (CLOUD,))
+
+    def connect(self, *, create: bool = False) -> sqlite3.Connection:
+        return connect(self.root / "store.db", create=create)
+
+    def job(self, source: Path, camera: CameraId = CAMERA) -> Job:
+        docking = DockingId(ulid(self.clock))
+        bag = bag_path(docking, camera, self.clock.now().utc)
+        return Job(docking, camera, BAY, source, bag, {"bay": BAY})
+
+    def dock(
+        self, source: Path, tree: Callable[[Path], Tree] = MountedSource
+    ) -> Docking:
+        """Offload a directory in this thread; return the docking as it ended."""
+        job = self.job(source)
+        self.events = []
+        offloader = InlineOffloader(
+            self.conn, self.sealer, tree, self.waits.append, reserve=0
+        )
+        offloader.start(job, self.events.append)
+        return self.docking(job.docking)
+
+    def docking(self, ident: DockingId) -> Docking:
+        return dockings.get(self.conn, ident)
+
+    def files(self, docking: Docking) -> dict[str, File]:
+        return {f.stored: f for f in files.of_docking(self.conn, docking.id)}
+
+    def bag(self, docking: Docking) -> Path:
+        return self.vault / docking.bag
+
+    def close(self) -> None:
+        self.conn.close()
