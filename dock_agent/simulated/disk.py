@@ -154,6 +154,14 @@ class SimulatedDisk:
         self.step(writes=False)
         return sorted(name for name in self._names if path in name.parents)
 
+    def directories(self, path: Path) -> Iterable[Path]:
+        self.step(writes=False)
+        return sorted(name for name in self._directories if path in name.parents)
+
+    def oddities(self, path: Path) -> Iterable[Path]:
+        self.step(writes=False)
+        return ()
+
     def exists(self, path: Path) -> bool:
         self.step(writes=False)
         return path in self._names or path in self._directories

@@ -4,8 +4,10 @@ import sqlite3
 
 from dock_agent.clock import Instant, stamp
 from dock_agent.recording import CameraId
+from dock_agent.store.db import writer
 
 
+@writer
 def seen(conn: sqlite3.Connection, camera: CameraId, at: Instant) -> None:
     """Remember that a camera is here, for the first time or again."""
     model, _, serial = camera.partition(":")

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from dock_agent.clock import Instant, stamp, unstamp
 from dock_agent.recording import DestinationName, LinkState
+from dock_agent.store.db import writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class DestinationRow:
     attempts: int
 
 
+@writer
 def ensure(conn: sqlite3.Connection, name: DestinationName, kind: str) -> None:
     """Know a destination from the configuration."""
     conn.execute(
@@ -32,6 +34,7 @@ def ensure(conn: sqlite3.Connection, name: DestinationName, kind: str) -> None:
     )
 
 
+@writer
 def answered(
     conn: sqlite3.Connection, name: DestinationName, link: LinkState, at: Instant
 ) -> None:
@@ -55,6 +58,7 @@ class Silence:
     try_after: datetime
 
 
+@writer
 def silent(
     conn: sqlite3.Connection, name: DestinationName, silence: Silence, at: Instant
 ) -> None:

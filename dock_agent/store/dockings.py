@@ -13,6 +13,7 @@ from dock_agent.custody.chain import Event, canonical
 from dock_agent.errors import StoreError
 from dock_agent.recording import BayName, CameraId, DockingId, DockingState
 from dock_agent.store import cameras, custody
+from dock_agent.store.db import writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Change:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@writer
 def open_docking(conn: sqlite3.Connection, docking: Docking, at: Instant) -> None:
     """Write the row, the camera's, and the custody event "docked"."""
     cameras.seen(conn, docking.camera, at)
@@ -66,6 +68,7 @@ def open_docking(conn: sqlite3.Connection, docking: Docking, at: Instant) -> Non
     custody.append(conn, Event("docked", docking.id, facts), at)
 
 
+@writer
 def set_state(
     conn: sqlite3.Connection, docking: DockingId, change: Change, at: Instant
 ) -> None:

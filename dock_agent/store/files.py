@@ -4,7 +4,7 @@ import base64
 import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from dock_agent.clock import Instant
@@ -20,6 +20,7 @@ from dock_agent.recording import (
     RecordingId,
 )
 from dock_agent.store import custody
+from dock_agent.store.db import writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def raw(path: bytes) -> str:
     return base64.b64encode(path).decode("ascii")
 
 
+@writer
 def add_inventory(
     conn: sqlite3.Connection, docking: DockingId, listing: Listing, at: Instant
 ) -> list[FileId]:
@@ -99,17 +101,9 @@ def add_inventory(
     for file in listing.files:
         cursor = conn.execute(
             "INSERT INTO file (docking, recording, path, stored, size, mtime_ns,"
-            " state, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                docking,
-                file.recording,
-                file.path,
-                file.stored,
-                file.size,
-                file.mtime_ns,
-                file.state,
-                file.reason,
-            ),
+            " state, reason) VALUES (:docking, :recording, :path, :stored, :size,"
+            " :mtime_ns, :state, :reason)",
+            asdict(file) | {"docking": docking},
         )
         ids.append(FileId(cursor.lastrowid or 0))
     custody.append(conn, Event("listed", docking, _summary(listing)), at)
@@ -145,6 +139,7 @@ def held(
     return None if row is None else _file(row)
 
 
+@writer
 def proved(conn: sqlite3.Connection, proofs: Sequence[FileProof]) -> None:
     """Keep digest and proof of parts that have no name yet (F3)."""
     for proof in proofs:
@@ -161,6 +156,7 @@ def proved(conn: sqlite3.Connection, proofs: Sequence[FileProof]) -> None:
         )
 
 
+@writer
 def named(conn: sqlite3.Connection, ids: Sequence[FileId], at: Instant) -> list[File]:
     """Call files verified, one custody event each (F5); the caller queues them."""
     done = []
@@ -181,11 +177,18 @@ def named(conn: sqlite3.Connection, ids: Sequence[FileId], at: Instant) -> list[
     return done
 
 
+@writer
 def matched(
     conn: sqlite3.Connection, file_id: FileId, held_by: FileId, at: Instant
 ) -> None:
-    """The camera was read again and has the same bytes as an earlier copy."""
+    """The camera was read again and has the same bytes as an earlier copy.
+
+    Raises `StoreError` if that copy is not a verified one, of this length.
+    """
     earlier = get(conn, held_by)
+    same = earlier.size == get(conn, file_id).size
+    if earlier.state is not FileState.VERIFIED or not same:
+        raise StoreError(f"file {held_by} vouches for no other: it is {earlier.state}")
     cursor = conn.execute(
         "UPDATE file SET state = 'held', sha256 = ?, held_by = ?"
         " WHERE id = ? AND state = 'listed'",
@@ -197,6 +200,7 @@ def matched(
     custody.append(conn, Event("held", file.docking, facts), at)
 
 
+@writer
 def missed(conn: sqlite3.Connection, file_id: FileId, reason: str, at: Instant) -> None:
     """This docking will not have the file."""
     cursor = conn.execute(
@@ -208,6 +212,7 @@ def missed(conn: sqlite3.Connection, file_id: FileId, reason: str, at: Instant) 
     _tell(conn, "missed", file_id, at)
 
 
+@writer
 def quarantined(
     conn: sqlite3.Connection, file_id: FileId, reason: str, at: Instant
 ) -> None:

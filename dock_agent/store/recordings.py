@@ -4,6 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from dock_agent.recording import CameraId, DockingId, RecordingId
+from dock_agent.store.db import writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class NewRecording:
     officer: str | None = None
 
 
+@writer
 def add(
     conn: sqlite3.Connection,
     docking: DockingId,

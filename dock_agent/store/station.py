@@ -2,6 +2,8 @@
 
 import sqlite3
 
+from dock_agent.store.db import writer
+
 
 def vault_id(conn: sqlite3.Connection) -> str | None:
     """Return the id of the vault that this database belongs to, once it is known."""
@@ -9,6 +11,7 @@ def vault_id(conn: sqlite3.Connection) -> str | None:
     return None if row is None else str(row["value"])
 
 
+@writer
 def set_vault_id(conn: sqlite3.Connection, ident: str) -> None:
     """Bind the database to a vault; the same one may be said again."""
     conn.execute(

@@ -98,15 +98,16 @@ class Search:
 def queue(conn: sqlite3.Connection) -> list[QueueLine]:
     """Sum up the unconfirmed transfers of each destination by state."""
     rows = conn.execute(
-        "SELECT destination, state, count(*) AS n, sum(size) AS size,"
-        " min(created_at) AS oldest FROM transfer WHERE state <> 'confirmed'"
-        " GROUP BY destination, state ORDER BY destination, state"
+        "SELECT *, (SELECT min(created_at) FROM transfer WHERE state <> 'confirmed'"
+        "  AND state = backlog.state AND destination = backlog.destination) AS oldest"
+        " FROM backlog WHERE state <> 'confirmed' AND count > 0"
+        " ORDER BY destination, state"
     )
     return [
         QueueLine(
             row["destination"],
             TransferState(row["state"]),
-            row["n"],
+            row["count"],
             row["size"],
             unstamp(row["oldest"]),
         )
@@ -115,15 +116,16 @@ def queue(conn: sqlite3.Connection) -> list[QueueLine]:
 
 
 def owed(conn: sqlite3.Connection) -> list[Owed]:
-    """Return the cameras whose latest docking stopped before its seal."""
+    """Return the cameras whose latest docking left something on them."""
     rows = conn.execute(
         "SELECT d.*, (SELECT count(*) FROM file WHERE docking = d.id"
         "  AND state IN ('verified', 'held')) AS done,"
         " (SELECT count(*) FROM file WHERE docking = d.id"
         "  AND state <> 'skipped') AS total"
-        " FROM docking AS d WHERE (d.state IN ('interrupted', 'waiting', 'fault')"
-        " OR d.complete = 0) AND NOT EXISTS (SELECT 1 FROM docking AS later"
-        "  WHERE later.camera = d.camera AND later.id > d.id) ORDER BY d.id"
+        " FROM camera CROSS JOIN docking AS d ON d.id = (SELECT id FROM docking"
+        "  WHERE camera = camera.id ORDER BY id DESC LIMIT 1)"
+        " WHERE d.state IN ('interrupted', 'waiting', 'fault') OR d.complete = 0"
+        " ORDER BY d.id"
     )
     return [
         Owed(
@@ -191,27 +193,29 @@ def _docking(row: sqlite3.Row) -> DockingLine:
     )
 
 
+# What an earlier docking holds is shown there, once.
+RECORDINGS = """
+SELECT * FROM recording WHERE (start, id) < (:start, :last)
+AND (:text IS NULL OR name LIKE :text ESCAPE '\\' OR officer LIKE :text ESCAPE '\\')
+AND EXISTS (SELECT 1 FROM file WHERE recording = recording.id AND state <> 'held')
+ORDER BY start DESC, id DESC LIMIT :limit
+"""
+OF_CAMERA = RECORDINGS.replace("WHERE", "WHERE camera = :camera AND", 1)
+LAST = ("~", RecordingId("~"))  # sorts after every recording
+
+
 def recordings(conn: sqlite3.Connection, search: Search) -> list[RecordingLine]:
     """Return a page of recordings, newest first (keyset, never OFFSET)."""
-    start, last = search.after or (None, None)
-    text = None if search.text is None else f"%{_escaped(search.text)}%"
-    rows = conn.execute(
-        "SELECT * FROM recording WHERE (:camera IS NULL OR camera = :camera)"
-        " AND (:text IS NULL OR name LIKE :text ESCAPE '\\'"
-        "  OR officer LIKE :text ESCAPE '\\')"
-        " AND (:start IS NULL OR (start, id) < (:start, :last))"
-        # What an earlier docking holds is shown there, once.
-        " AND EXISTS (SELECT 1 FROM file WHERE file.recording = recording.id"
-        "  AND file.state <> 'held')"
-        " ORDER BY start DESC, id DESC LIMIT :limit",
-        {
-            "camera": search.camera,
-            "text": text,
-            "start": start,
-            "last": last,
-            "limit": search.limit,
-        },
-    ).fetchall()
+    start, last = search.after or LAST
+    facts = {
+        "camera": search.camera,
+        "text": None if search.text is None else f"%{_escaped(search.text)}%",
+        "start": start,
+        "last": last,
+        "limit": search.limit,
+    }
+    chosen = RECORDINGS if search.camera is None else OF_CAMERA
+    rows = conn.execute(chosen, facts).fetchall()
     return [_recording(conn, row) for row in rows]
 
 
@@ -240,16 +244,12 @@ def custody_of_file(conn: sqlite3.Connection, ident: FileId) -> list[str]:
     if row is None:
         raise StoreError(f"no file {ident}")
     rows = conn.execute(
-        "SELECT line FROM custody WHERE docking = :docking AND"
-        " coalesce(json_extract(line, '$.facts.file'), :stored) = :stored AND"
-        " (json_extract(line, '$.facts.key') IS NULL OR"
-        "  json_extract(line, '$.facts.key') LIKE '%/data/' || :like ESCAPE '\\')"
-        " ORDER BY docking_seq",
-        {
-            "docking": row["docking"],
-            "stored": row["stored"],
-            "like": _escaped(row["stored"]),
-        },
+        "SELECT line, json_extract(line, '$.facts.file') AS file,"
+        " json_extract(line, '$.facts.key') AS key FROM custody"
+        " WHERE docking = :docking"
+        " AND (key IS NULL OR key IN (SELECT key FROM transfer WHERE file = :ident))"
+        " AND (file IS NULL OR file = :stored) ORDER BY docking_seq",
+        {"docking": row["docking"], "stored": row["stored"], "ident": ident},
     )
     return [line["line"] for line in rows]
 

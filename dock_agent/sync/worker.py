@@ -10,6 +10,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -97,16 +98,13 @@ class Worker:
         A thread that fails in a way nobody foresaw sets `stop` for all of them:
         the process is started again, and no destination is forgotten quietly.
         """
-        threads = [
-            threading.Thread(
-                target=self._keep_sending, args=(connect, name, stop), name=name
-            )
-            for name in self.destinations
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(max(1, len(self.destinations))) as pool:
+            sending = [
+                pool.submit(self._keep_sending, connect, name, stop)
+                for name in self.destinations
+            ]
+        for one in sending:
+            one.result()  # raises what ended it
 
     def _keep_sending(
         self,

@@ -106,6 +106,14 @@ class Disk(Protocol):
         """Every regular file below `path`, in sorted order; none if it is absent."""
         ...
 
+    def directories(self, path: Path) -> Iterable[Path]:
+        """Every directory below `path`, in sorted order."""
+        ...
+
+    def oddities(self, path: Path) -> Iterable[Path]:
+        """Every name below `path` of neither a regular file nor a directory."""
+        ...
+
     def exists(self, path: Path) -> bool: ...
 
     def size(self, path: Path) -> int:

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import mmap
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -94,6 +95,13 @@ class RealDisk:
         ]
         return sorted(found)
 
+    def directories(self, path: Path) -> Iterable[Path]:
+        return sorted(found for found in _below(path) if _kind(found) == stat.S_IFDIR)
+
+    def oddities(self, path: Path) -> Iterable[Path]:
+        usual = {stat.S_IFREG, stat.S_IFDIR}
+        return sorted(found for found in _below(path) if _kind(found) not in usual)
+
     def exists(self, path: Path) -> bool:
         return path.exists()
 
@@ -103,6 +111,15 @@ class RealDisk:
     def free(self, path: Path) -> int:
         facts = os.statvfs(path)
         return facts.f_bavail * facts.f_frsize
+
+
+def _below(path: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(path):
+        yield from (Path(folder, name) for name in (*folders, *names))
+
+
+def _kind(path: Path) -> int:
+    return stat.S_IFMT(path.lstat().st_mode)
 
 
 class RealWriter:

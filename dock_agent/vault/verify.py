@@ -102,6 +102,8 @@ class _Check:
         self._payload(payload, there)
         for name in sorted(there.keys() - payload.keys() - OWN):
             self._result.fail(name, "is not in the manifest")
+        for folder in _empty_folders(self._bag):
+            self._result.fail(folder, "is an empty directory nobody made")
         self._facts(tags, payload)
         self._custody(tags["custody.jsonl"])
         return self._result
@@ -172,6 +174,14 @@ class _Check:
             chain.verify_docking(text.decode().splitlines(), self._docking)
         except (DockError, ValueError) as error:
             self._result.fail("custody.jsonl", str(error))
+
+
+def _empty_folders(bag: Path) -> list[str]:
+    return sorted(
+        str(path.relative_to(bag))
+        for path in bag.rglob("*")
+        if path.is_dir() and not any(path.iterdir())
+    )
 
 
 def _labels(text: str) -> dict[str, str]:

@@ -2,15 +2,18 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dock_agent.bays.machine import Event
 from dock_agent.clock import Clock, SystemClock, ulid
 from dock_agent.custody.signing import SigningKey
-from dock_agent.offload.child import Tree
-from dock_agent.offload.clerk import Job
-from dock_agent.offload.inline import InlineOffloader
+from dock_agent.offload.child import Bench as Parts
+from dock_agent.offload.child import Offload, Tree
+from dock_agent.offload.clerk import Clerk, Job
+from dock_agent.offload.inline import Direct, InlineOffloader
+from dock_agent.offload.messages import Heard, Said
 from dock_agent.offload.scan import MountedSource
 from dock_agent.recording import (
     BayName,
@@ -31,6 +34,10 @@ CAMERA = CameraId("KT-Z3:KTZ3A00017")
 BAY = BayName("1")
 CLOUD = DestinationName("cloud")
 KEY = SigningKey.from_seed(bytes(32))
+
+
+class Died(BaseException):
+    """The agent was killed."""
 
 
 @dataclass
@@ -73,6 +80,27 @@ class Bench:
             self.conn, self.sealer, tree, self.waits.append, reserve=0
         )
         offloader.start(job, self.events.append)
+        return self.docking(job.docking)
+
+    def dies_at(self, source: Path, kind: type[Said], *, before: bool) -> Docking:
+        """Offload until the child says `kind`; die before or after its commit."""
+
+        class Mortal(Clerk):
+            def answer(self, said: Said) -> Heard | None:
+                if isinstance(said, kind) and before:
+                    raise Died
+                answer = super().answer(said)
+                if isinstance(said, kind):
+                    raise Died
+                return answer
+
+        job = self.job(source)
+        mortal = Mortal(self.conn, self.sealer, job, self.events.append)
+        order = mortal.open(0)
+        tree = MountedSource(source)
+        parts = Parts(tree, self.disk, Direct(mortal), self.waits.append)
+        with suppress(Died):
+            Offload(parts, order).run()
         return self.docking(job.docking)
 
     def docking(self, ident: DockingId) -> Docking:

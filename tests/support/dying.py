@@ -102,6 +102,14 @@ class DyingDisk:
         self.fate.tick()
         return self.inner.listing(path)
 
+    def directories(self, path: Path) -> Iterable[Path]:
+        self.fate.tick()
+        return self.inner.directories(path)
+
+    def oddities(self, path: Path) -> Iterable[Path]:
+        self.fate.tick()
+        return self.inner.oddities(path)
+
     def exists(self, path: Path) -> bool:
         self.fate.tick()
         return self.inner.exists(path)

@@ -1,0 +1,158 @@
+"""What a recovery makes of every state that a crash can leave."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dock_agent.offload.messages import Named, Proved
+from dock_agent.offload.recover import recover, settle
+from dock_agent.recording import DockingState, FileState
+from dock_agent.store import custody, dockings, transfers
+from dock_agent.store.dockings import Docking
+from dock_agent.vault.lock import lock_bag
+from support.bench import Bench
+from support.cards import card, digests
+
+SIZES = {"VIDEO/1.MP4": 5 << 20, "VIDEO/1.NMEA": 4000, "VIDEO/2.NMEA": 4000}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return card(tmp_path / "card", SIZES)
+
+
+def states(bench: Bench, docking: Docking) -> dict[str, FileState]:
+    return {name: file.state for name, file in bench.files(docking).items()}
+
+
+def whole_again(bench: Bench, source: Path) -> None:
+    """Dock once more; every file must then be in the vault exactly once."""
+    again = bench.dock(source)
+    assert again.complete
+    assert dockings.unfinished(bench.conn) == []
+    kept = [
+        digest
+        for docking in dockings.sealed(bench.conn)
+        for name, digest in digests(bench.bag(docking) / "data").items()
+        if not name.startswith(b"=")
+    ]
+    assert sorted(kept) == sorted(digests(source).values())
+    assert custody.check(bench.conn).seq > 0
+
+
+def test_a_part_without_a_commit_is_deleted_and_copied_again(
+    bench: Bench, source: Path
+) -> None:
+    docking = bench.dies_at(source, Proved, before=True)
+
+    found = recover(bench.conn, bench.sealer)
+
+    assert found.parts > 0
+    assert set(states(bench, docking).values()) == {FileState.LISTED}
+    assert bench.docking(docking.id).state is DockingState.INTERRUPTED
+    whole_again(bench, source)
+
+
+def test_a_proven_part_without_a_name_is_deleted_and_copied_again(
+    bench: Bench, source: Path
+) -> None:
+    docking = bench.dies_at(source, Proved, before=False)
+
+    recover(bench.conn, bench.sealer)
+
+    assert FileState.VERIFIED not in states(bench, docking).values()
+    whole_again(bench, source)
+
+
+def test_a_named_file_whose_last_commit_is_missing_is_adopted(
+    bench: Bench, source: Path
+) -> None:
+    docking = bench.dies_at(source, Named, before=True)
+
+    found = recover(bench.conn, bench.sealer)
+
+    assert found.adopted > 0
+    adopted = [s for s in states(bench, docking).values() if s is FileState.VERIFIED]
+    assert len(adopted) == found.adopted
+    assert transfers.waiting(bench.conn).count == found.adopted
+    whole_again(bench, source)
+
+
+@pytest.mark.parametrize("content", [b"", bytes(5 << 20), b"short"])
+def test_a_named_file_that_is_not_what_was_proved_is_never_adopted(
+    bench: Bench, source: Path, content: bytes
+) -> None:
+    docking = bench.dies_at(source, Named, before=True)
+    for path in (bench.bag(docking) / "data").rglob("*"):
+        if path.is_file():
+            path.chmod(0o600)
+            path.write_bytes(content)
+
+    found = recover(bench.conn, bench.sealer)
+
+    assert found.adopted == 0
+    assert found.quarantined > 0
+    assert FileState.VERIFIED not in states(bench, docking).values()
+    assert digests(bench.vault / "quarantine")
+    whole_again(bench, source)
+
+
+def test_a_verified_file_that_vanished_is_said_so(bench: Bench, source: Path) -> None:
+    docking = bench.dies_at(source, Named, before=False)
+    for path in (bench.bag(docking) / "data").rglob("*"):
+        if path.is_file():
+            path.unlink()
+
+    found = recover(bench.conn, bench.sealer)
+
+    assert found.quarantined > 0
+    assert FileState.VERIFIED not in states(bench, docking).values()
+    whole_again(bench, source)
+
+
+def test_a_file_that_no_row_proves_is_set_aside_and_told_of(
+    bench: Bench, source: Path
+) -> None:
+    docking = bench.dies_at(source, Named, before=False)
+    (bench.bag(docking) / "data/stray.MP4").write_bytes(b"whose?")
+
+    found = recover(bench.conn, bench.sealer)
+
+    assert found.strays == 1
+    kept = bench.vault / "quarantine" / docking.id / "stray.MP4"
+    assert kept.read_bytes() == b"whose?"
+    assert '"kind":"stray"' in custody.log(bench.conn)
+
+
+def test_a_docking_that_is_still_being_written_is_left_alone(
+    bench: Bench, source: Path
+) -> None:
+    docking = bench.dies_at(source, Proved, before=False)
+    lock = lock_bag(bench.bag(docking))
+    assert lock is not None
+
+    assert settle(bench.conn, bench.sealer, docking) is False
+
+    assert bench.docking(docking.id).state is DockingState.COPYING
+    os.close(lock)
+    assert settle(bench.conn, bench.sealer, docking) is True
+
+
+def test_a_recovery_can_be_repeated(bench: Bench, source: Path) -> None:
+    bench.dies_at(source, Named, before=True)
+    recover(bench.conn, bench.sealer)
+    lines = custody.head(bench.conn).seq
+
+    again = recover(bench.conn, bench.sealer)
+
+    assert (again.adopted, again.quarantined, again.strays) == (0, 0, 0)
+    assert custody.head(bench.conn).seq == lines
