@@ -83,7 +83,7 @@ class UdevDetector:
 
     def _tell(self, device: pyudev.Device, post: Callable[[Seen], None]) -> None:
         if device.action == "remove":
-            bay = bay_of(device.get("ID_PATH", ""), self._ports)
+            bay = bay_of(device.properties.get("ID_PATH", ""), self._ports)
             if bay is not None:
                 post(Vanished(bay, _token(device)))
             return
@@ -93,10 +93,16 @@ class UdevDetector:
 
     def _sighting(self, device: pyudev.Device) -> Sighting | None:
         """Return what a device with a file system in one of our bays is."""
-        bay = bay_of(device.get("ID_PATH", ""), self._ports)
-        if bay is None or not device.get("ID_FS_TYPE") or device.device_node is None:
+        bay = bay_of(device.properties.get("ID_PATH", ""), self._ports)
+        if (
+            bay is None
+            or not device.properties.get("ID_FS_TYPE")
+            or device.device_node is None
+        ):
             return None
-        facts = {ours: device.get(theirs, "") for theirs, ours in FACTS.items()}
+        facts = {
+            ours: device.properties.get(theirs, "") for theirs, ours in FACTS.items()
+        }
         number = device.device_number
         facts["device"] = f"{os.major(number)}:{os.minor(number)}"
         kept = {name: fact for name, fact in facts.items() if fact}
@@ -110,4 +116,4 @@ def _block_devices(context: pyudev.Context) -> Iterator[pyudev.Device]:
 
 def _token(device: pyudev.Device) -> str:
     """Name this attachment: the kernel counts disks up and never reuses a number."""
-    return f"{device.get('DISKSEQ', '-')}:{device.sys_name}"
+    return f"{device.properties.get('DISKSEQ', '-')}:{device.sys_name}"

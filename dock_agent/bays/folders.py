@@ -35,12 +35,13 @@ class FolderDetector:
         self._observer = Observer()
 
     def start(self, post: Callable[[Seen], None]) -> None:
+        # What happens between this look and the start of the observer is found
+        # by the next reconciliation.
         for bay, folder in self._folders.items():
             watch = _Watch(bay, folder, post)
+            watch.look()
             self._observer.schedule(watch, str(folder), recursive=False)
         self._observer.start()
-        for sighting in self.present():
-            post(sighting)
 
     def present(self) -> list[Sighting]:
         return [
@@ -68,8 +69,11 @@ class _Watch(FileSystemEventHandler):
         self._known: dict[str, Sighting] = {}
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type in {"opened", "closed", "closed_no_write", "modified"}:
-            return
+        if event.event_type in {"created", "deleted", "moved"}:
+            self.look()
+
+    def look(self) -> None:
+        """Read the directory, and post what came and went since the last look."""
         now = {s.token: s for s in _cameras(self._bay, self._folder)}
         gone = [token for token in self._known if token not in now]
         for token in gone:

@@ -12,6 +12,17 @@ from dock_agent.recording import Digest
 BAGIT = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 MANIFEST, TAG_MANIFEST = "manifest-sha256.txt", "tagmanifest-sha256.txt"
 SIGNATURE = "tagmanifest.sig"
+TAGS = frozenset(  # what the tag manifest lists
+    {
+        "bagit.txt",
+        "bag-info.txt",
+        "custody.jsonl",
+        "inventory.jsonl",
+        MANIFEST,
+        "station-key.pem",
+    }
+)
+OWN = TAGS | {TAG_MANIFEST, SIGNATURE}  # every file of a bag outside data/
 LINE = re.compile(r"(?P<sha256>[0-9a-f]{64})  (?P<name>.+)")
 
 

@@ -44,8 +44,6 @@ from dock_agent.sync.transport import Answer, Window
 
 NOT_FOUND = 404
 GONE = frozenset({"NoSuchUpload", "NoSuchKey"})
-# Said, because some stores guess it from the name, and a page looks like a portal.
-CONTENT = {"content-type": "application/octet-stream"}
 
 Beat = Callable[[], None]
 
@@ -128,7 +126,7 @@ class S3:
 
     def _put(self, item: Object) -> None:
         window = Window(item.path, 0, item.size)
-        headers = checksum(item.digest) | {"x-amz-meta-sha256": item.digest} | CONTENT
+        headers = checksum(item.digest) | {"x-amz-meta-sha256": item.digest}
         answer = self._client.put(self._key(item), {}, headers, window, item.digest)
         self._took(answer, item, window, item.digest)
 
@@ -151,7 +149,6 @@ class S3:
             ALGORITHM: "SHA256",
             "x-amz-meta-sha256": item.digest,
             "x-amz-meta-part-size": str(PART_SIZE),
-            **CONTENT,
         }
         answer = self._client.call("POST", self._key(item), {"uploads": ""}, headers)
         expect(answer, f"beginning {item.key}")

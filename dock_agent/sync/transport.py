@@ -169,7 +169,7 @@ def check(answer: Answer, url: str) -> None:
     """Raise `Portal` or `Busy` where the answer is one of those."""
     where = httpx.URL(url).host
     if STORE in answer.headers and answer.status not in BUSY:
-        return  # what a store says of a wrong region or a bad key is its own word
+        return  # its own word for a wrong region, or evidence that is called a page
     page = answer.headers.get("content-type", "").startswith("text/html")
     if answer.status in INTERCEPTED or (answer.status == 200 and page):  # noqa: PLR2004  OK
         raise Portal(f"{where} answered {answer.status} with somebody else's page")

@@ -9,10 +9,11 @@ What an earlier docking holds already is not stored twice: `data/=held-sha256.tx
 names it with its digest and the way to it from here, as `sha256sum -c` reads.
 
 `custody.jsonl` holds the docking's lines up to here. The line "sealed" comes
-after it and carries the digest of what was signed.
+after it and carries the digest of what was signed, so it cannot be in the bag.
 """
 
 import hashlib
+import json
 import posixpath
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ from dock_agent.clock import Clock, Instant
 from dock_agent.custody import manifest
 from dock_agent.custody.manifest import About, Payload
 from dock_agent.custody.signing import SigningKey
+from dock_agent.errors import FixityError, StoreError
 from dock_agent.recording import (
     DestinationName,
     Digest,
@@ -38,7 +40,7 @@ from dock_agent.store.dockings import Change, Docking
 from dock_agent.store.files import File
 from dock_agent.store.transfers import NewTransfer
 from dock_agent.vault.disk import Disk, vault_errors
-from dock_agent.vault.write import write_file
+from dock_agent.vault.write import part_of, write_file
 
 HELD = "=held-sha256.txt"  # no camera's file can have this stored name
 
@@ -68,15 +70,21 @@ class Seal:
 def seal(conn: sqlite3.Connection, sealer: Sealer, ident: DockingId) -> Seal:
     """Seal a docking with what is there; it is complete if nothing is missing.
 
-    Safe to repeat until it has succeeded. Raises `NoRoom`, `VaultUnusable`, or
-    what the store raises.
+    Safe to repeat: what is sealed stays as it is. Raises `FixityError` if the
+    vault holds other files than the store says, `StoreError` while files still
+    arrive, `NoRoom` or `VaultUnusable`.
     """
     docking = dockings.get(conn, ident)
+    if docking.state is DockingState.SEALED:
+        return _as_sealed(conn, ident)
+    if docking.state in {DockingState.OPENED, DockingState.COPYING}:
+        raise StoreError(f"docking {ident} is {docking.state}: too early to seal it")
     listed = files.of_docking(conn, ident)
     wanted = [file for file in listed if file.state is not FileState.SKIPPED]
     safe = [f for f in wanted if f.state in {FileState.VERIFIED, FileState.HELD}]
     complete = docking.state is DockingState.CHECKING and len(safe) == len(wanted)
     at = sealer.clock.now()
+    _agree(sealer, docking, listed)
     held = _held(conn, docking, listed)
     tags = _tags(conn, sealer, docking, (listed, held, complete, at))
     signed = tags[manifest.TAG_MANIFEST]
@@ -88,6 +96,25 @@ def seal(conn: sqlite3.Connection, sealer: Sealer, ident: DockingId) -> Seal:
     )
     _say(conn, sealer, docking, (told, written, at))
     return told
+
+
+def _as_sealed(conn: sqlite3.Connection, ident: DockingId) -> Seal:
+    lines = map(json.loads, custody.lines(conn, ident))
+    facts = next(line["facts"] for line in lines if line["kind"] == "sealed")
+    return Seal(
+        facts["tagmanifest_sha256"], facts["complete"], facts["safe"], facts["files"]
+    )
+
+
+def _agree(sealer: Sealer, docking: Docking, listed: Sequence[File]) -> None:
+    """Sign for what is there: no file less, and none that nobody proved."""
+    data = sealer.root / docking.bag / "data"
+    proved = {f.stored for f in listed if f.state is FileState.VERIFIED}
+    with vault_errors():
+        there = {str(path.relative_to(data)) for path in sealer.disk.listing(data)}
+    for name in sorted(proved ^ {n for n in there if not n.endswith(HELD)}):
+        what = "is missing" if name in proved else "was never proved"
+        raise FixityError(f"docking {docking.id}: {name} {what}; it is not sealed")
 
 
 def _tags(
@@ -175,9 +202,10 @@ def _write_all(sealer: Sealer, docking: Docking, tags: Mapping[str, bytes]) -> N
     bag = sealer.root / docking.bag
     with vault_errors():
         sealer.disk.make_directory(bag / "data")
-        for name in tags:  # what an earlier, unfinished seal left
-            if sealer.disk.exists(bag / name):
-                sealer.disk.unlink(bag / name)
+        for name in (*manifest.OWN, f"data/{HELD}"):
+            for left in (bag / name, part_of(bag / name)):  # by an unfinished seal
+                if sealer.disk.exists(left):
+                    sealer.disk.unlink(left)
         for name, content in tags.items():
             write_file(sealer.disk, bag / name, content)
 

@@ -1,38 +1,31 @@
 """Check a sealed docking against itself, its signature, and the store.
 
 Independent tools check the same bag (`sha256sum -c`, `bagit.py --validate`);
-this also notices what they let pass: an unlisted file, an inventory that says
-something else, a custody line that was cut out.
+this also notices what they let pass: a directory, a link or a file that nobody
+listed, an inventory that says something else, a custody line that was cut out.
 """
 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dock_agent.custody import chain, manifest
+from dock_agent.custody.manifest import OWN, TAGS
 from dock_agent.custody.signing import PublicKey
-from dock_agent.errors import CustodyError, DockError
+from dock_agent.errors import CustodyError
 from dock_agent.recording import Digest, DockingId, FileState
-from dock_agent.store import files
+from dock_agent.store import custody, files
 from dock_agent.store.dockings import Docking
+from dock_agent.store.files import File
 from dock_agent.vault.bag import HELD
 from dock_agent.vault.disk import Disk
 
-TAGS = frozenset(
-    {
-        "bagit.txt",
-        "bag-info.txt",
-        manifest.MANIFEST,
-        "inventory.jsonl",
-        "custody.jsonl",
-        "station-key.pem",
-    }
-)
-OWN = TAGS | {manifest.TAG_MANIFEST, manifest.SIGNATURE}
+SETTLED = {FileState.VERIFIED, FileState.HELD, FileState.SKIPPED}
+HELD_LIST = f"data/{HELD}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,141 +50,208 @@ class Result:
 
 def verify_bag(disk: Disk, bag: Path, docking: DockingId, key: PublicKey) -> Result:
     """Check one sealed bag by itself. Says what is wrong; raises nothing."""
-    return _Check(disk, bag, docking, key).run()
+    check = _Check(disk, bag, docking, key)
+    try:
+        check.run()
+    except OSError as error:
+        check.result.fail(docking, f"cannot be read: {error.strerror}")
+    return check.result
 
 
 def verify_rows(
     conn: sqlite3.Connection, disk: Disk, root: Path, docking: Docking
 ) -> Result:
-    """Check a bag's manifest against what the store remembers of the docking."""
-    result = Result()
+    """Check a bag against what the store remembers of the docking."""
+    result, bag = Result(), root / docking.bag
     try:
-        listed = manifest.parse(
-            disk.read(root / docking.bag / manifest.MANIFEST).decode()
-        )
-    except (OSError, ValueError) as error:
-        result.fail(docking.id, f"manifest: {error}")
+        signed = disk.read(bag / manifest.TAG_MANIFEST)
+        listed = manifest.parse(disk.read(bag / manifest.MANIFEST).decode())
+        told = chain.split(disk.read(bag / "custody.jsonl").decode())
+    except (OSError, ValueError, CustodyError) as error:
+        result.fail(docking.id, f"cannot be read: {error}")
         return result
-    for file in files.of_docking(conn, docking.id):
-        if file.state is FileState.VERIFIED:
-            told = listed.get(f"data/{file.stored}")
-            if told != file.sha256:
-                result.fail(str(file.id), f"{file.stored}: the manifest says {told}")
+    rows = files.of_docking(conn, docking.id)
+    for file in rows:
+        _row(conn, file, listed.pop(f"data/{file.stored}", None), result)
+    for name in sorted(listed.keys() - {HELD_LIST}):
+        result.fail(name, "the store does not know it")
+    _log(custody.lines(conn, docking.id), told, signed, result)
     return result
 
 
+def _row(
+    conn: sqlite3.Connection, file: File, told: Digest | None, result: Result
+) -> None:
+    known = file.sha256 if file.state is FileState.VERIFIED else None
+    if told != known:
+        result.fail(
+            str(file.id), f"{file.stored}: the manifest says {told}, not {known}"
+        )
+    if file.state is not FileState.HELD or file.held_by is None:
+        return
+    other = files.get(conn, file.held_by)
+    if other.state is not FileState.VERIFIED or other.sha256 != file.sha256:
+        result.fail(str(file.id), f"{file.stored}: what holds it is {other.state}")
+
+
+def _log(known: list[str], told: list[str], signed: bytes, result: Result) -> None:
+    """The bag has the log up to its seal; the line after that tells of the seal."""
+    if known[: len(told)] != told or len(known) == len(told):
+        result.fail("custody.jsonl", "is not what the station's log says")
+        return
+    after = json.loads(known[len(told)])
+    digest = hashlib.sha256(signed).hexdigest()
+    if after["facts"].get("tagmanifest_sha256") != digest:
+        result.fail(manifest.TAG_MANIFEST, "is not the one that was sealed")
+
+
 class _Check:
+    """One bag by itself. `result` tells what was found so far."""
+
     def __init__(
         self, disk: Disk, bag: Path, docking: DockingId, key: PublicKey
     ) -> None:
         self._disk, self._bag, self._docking, self._key = disk, bag, docking, key
-        self._result = Result()
+        self.result = Result()
 
-    def run(self) -> Result:
-        there = {
-            str(PurePosixPath(path.relative_to(self._bag))): path
-            for path in self._disk.listing(self._bag)
+    def run(self) -> None:
+        """Raises `OSError` where directories cannot be listed."""
+        odd = {self._name(path) for path in self._disk.oddities(self._bag)}
+        for name in sorted(odd):
+            self.result.fail(name, "is neither a file nor a directory")
+        there = {self._name(path) for path in self._disk.listing(self._bag)} - odd
+        tags = {
+            n: text for n in sorted(OWN) if (text := self._text(n, odd)) is not None
         }
-        texts = {name: self._text(name) for name in sorted(OWN)}
-        if None in texts.values():
-            return self._result
-        tags = {name: text for name, text in texts.items() if text is not None}
+        if tags.keys() != OWN:
+            return
         self._signature(tags)
-        self._tags(tags)
         payload = self._parsed(tags, manifest.MANIFEST)
         self._payload(payload, there)
-        for name in sorted(there.keys() - payload.keys() - OWN):
-            self._result.fail(name, "is not in the manifest")
-        for folder in _empty_folders(self._bag):
-            self._result.fail(folder, "is an empty directory nobody made")
-        self._facts(tags, payload)
+        for name in sorted(there - payload.keys() - OWN):
+            self.result.fail(name, "is not in the manifest")
+        entries = self._entries(tags["inventory.jsonl"])
+        self._inventory(entries, payload, there)
+        self._directories(payload, entries)
+        self._info(tags, entries, [n for n in payload if n in there])
         self._custody(tags["custody.jsonl"])
-        return self._result
 
-    def _text(self, name: str) -> bytes | None:
+    def _name(self, path: Path) -> str:
+        return str(PurePosixPath(path.relative_to(self._bag)))
+
+    def _text(self, name: str, odd: set[str]) -> bytes | None:
+        if name in odd:
+            return None
         try:
             return self._disk.read(self._bag / name)
         except OSError as error:
-            self._result.fail(name, f"cannot be read: {error.strerror}")
+            self.result.fail(name, f"cannot be read: {error.strerror}")
             return None
 
     def _signature(self, tags: Mapping[str, bytes]) -> None:
         try:
             self._key.verify(tags[manifest.SIGNATURE], tags[manifest.TAG_MANIFEST])
         except CustodyError as error:
-            self._result.fail(manifest.SIGNATURE, str(error))
-
-    def _tags(self, tags: Mapping[str, bytes]) -> None:
+            self.result.fail(manifest.SIGNATURE, str(error))
         listed = self._parsed(tags, manifest.TAG_MANIFEST)
         if listed.keys() != TAGS:
-            self._result.fail(manifest.TAG_MANIFEST, "lists other files than it should")
+            self.result.fail(manifest.TAG_MANIFEST, "lists other files than it should")
         for name in sorted(TAGS & listed.keys()):
             if hashlib.sha256(tags[name]).hexdigest() != listed[name]:
-                self._result.fail(name, "is not what was signed")
+                self.result.fail(name, "is not what was signed")
 
     def _parsed(self, tags: Mapping[str, bytes], name: str) -> dict[str, Digest]:
         try:
             return manifest.parse(tags[name].decode())
         except ValueError as error:
-            self._result.fail(name, str(error))
+            self.result.fail(name, str(error))
             return {}
 
-    def _payload(
-        self, payload: Mapping[str, Digest], there: Mapping[str, Path]
-    ) -> None:
+    def _payload(self, payload: Mapping[str, Digest], there: set[str]) -> None:
         for name, digest in payload.items():
             if name not in there:
-                self._result.fail(name, "is missing")
+                self.result.fail(name, "is missing")
                 continue
-            self._result.checked += 1
+            self.result.checked += 1
             try:
-                found = self._disk.reread(there[name]).digest
+                found = self._disk.reread(self._bag / name).digest
             except OSError as error:
-                self._result.fail(name, f"cannot be read: {error.strerror}")
+                self.result.fail(name, f"cannot be read: {error.strerror}")
                 continue
             if found == digest:
-                self._result.ok += 1
+                self.result.ok += 1
             else:
-                self._result.fail(name, f"is {found}, should be {digest}")
+                self.result.fail(name, f"is {found}, should be {digest}")
 
-    def _facts(self, tags: Mapping[str, bytes], payload: Mapping[str, Digest]) -> None:
-        """Hold bag-info and inventory against the manifest."""
+    def _entries(self, text: bytes) -> list[dict[str, Any]]:
         try:
-            info = _labels(tags["bag-info.txt"].decode())
-            lines = [json.loads(line) for line in tags["inventory.jsonl"].splitlines()]
-        except ValueError as error:
-            self._result.fail("inventory.jsonl", f"cannot be read: {error}")
+            lines = chain.split(text.decode())
+            return [chain.parse(line, number) for number, line in enumerate(lines, 1)]
+        except (ValueError, CustodyError) as error:
+            self.result.fail("inventory.jsonl", str(error))
+            return []
+
+    def _inventory(
+        self,
+        entries: list[dict[str, Any]],
+        payload: Mapping[str, Digest],
+        there: set[str],
+    ) -> None:
+        copied = {n: d for n, d in payload.items() if n != HELD_LIST}
+        verified = [e for e in entries if e.get("state") == FileState.VERIFIED]
+        if {f"data/{e.get('file')}": e.get("sha256") for e in verified} != copied:
+            self.result.fail("inventory.jsonl", "and the manifest differ")
             return
-        if info.get("External-Identifier") != self._docking:
-            self._result.fail("bag-info.txt", "is about another docking")
-        told = _verified(lines)
-        copied = {n: d for n, d in payload.items() if n != f"data/{HELD}"}
-        if told != copied:
-            self._result.fail("inventory.jsonl", "and the manifest differ")
+        for entry in verified:
+            name = f"data/{entry['file']}"
+            if name in there and self._disk.size(self._bag / name) != entry.get("size"):
+                self.result.fail(name, f"should have {entry.get('size')} bytes")
+        held = [e.get("sha256") for e in entries if e.get("state") == FileState.HELD]
+        listed = self._text(HELD_LIST, set()) if HELD_LIST in there else b""
+        told = [line[:64].decode() for line in (listed or b"").splitlines()]
+        if sorted(told) != sorted(map(str, held)):
+            self.result.fail(HELD_LIST, "and the inventory differ")
+
+    def _directories(
+        self, payload: Mapping[str, Digest], entries: list[dict[str, Any]]
+    ) -> None:
+        """A directory is there for what the camera had in it, or for nothing."""
+        names = [*payload, HELD_LIST, *(f"data/{e.get('file')}" for e in entries)]
+        wanted = {str(folder) for n in names for folder in PurePosixPath(n).parents}
+        for path in self._disk.directories(self._bag):
+            if self._name(path) not in wanted:
+                self.result.fail(self._name(path), "is a directory nobody listed")
+
+    def _info(
+        self,
+        tags: Mapping[str, bytes],
+        entries: list[dict[str, Any]],
+        payload: list[str],
+    ) -> None:
+        """Hold what bag-info says against the key, the inventory and the disk."""
+        sizes = [self._disk.size(self._bag / name) for name in payload]
+        settled = all(entry.get("state") in SETTLED for entry in entries)
+        try:
+            info = manifest.labels(tags["bag-info.txt"].decode())
+        except ValueError as error:
+            self.result.fail("bag-info.txt", str(error))
+            return
+        for label, known in (
+            ("External-Identifier", self._docking),
+            ("Payload-Oxum", manifest.oxum(sizes)),
+            ("Dock-Signing-Key", self._key.id),
+        ):
+            if info.get(label) != known:
+                self.result.fail("bag-info.txt", f"{label} is not {known}")
+        if info.get("Dock-Complete") != "false" and not settled:
+            self.result.fail("bag-info.txt", "calls complete what is not")
+        if tags["bagit.txt"] != manifest.BAGIT.encode():
+            self.result.fail("bagit.txt", "is of no version this program writes")
+        if tags["station-key.pem"] != self._key.pem():
+            self.result.fail("station-key.pem", "is not the station's key")
 
     def _custody(self, text: bytes) -> None:
         try:
-            chain.verify_docking(text.decode().splitlines(), self._docking)
-        except (DockError, ValueError) as error:
-            self._result.fail("custody.jsonl", str(error))
-
-
-def _empty_folders(bag: Path) -> list[str]:
-    return sorted(
-        str(path.relative_to(bag))
-        for path in bag.rglob("*")
-        if path.is_dir() and not any(path.iterdir())
-    )
-
-
-def _labels(text: str) -> dict[str, str]:
-    pairs = (line.partition(": ") for line in text.splitlines())
-    return {label: value for label, _, value in pairs}
-
-
-def _verified(lines: Iterable[Any]) -> dict[str, Digest]:
-    return {
-        f"data/{line['file']}": Digest(line["sha256"])
-        for line in lines
-        if isinstance(line, dict) and line.get("state") == FileState.VERIFIED
-    }
+            chain.verify_docking(chain.split(text.decode()), self._docking)
+        except (CustodyError, ValueError) as error:
+            self.result.fail("custody.jsonl", str(error))

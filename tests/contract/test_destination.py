@@ -85,7 +85,7 @@ def _directory(root: Path) -> Place:
 
 
 def _s3(store: Seaweed, folder: Path) -> Place:
-    judge: Any = store.judge()
+    judge: Any = store.judge
     prefix = f"{folder.name}/"
 
     def found(key: str) -> bytes | None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ BUCKET = "evidence"
 GRPC = 10_000  # each port has another that much higher
 PATIENCE = 60.0  # seconds until it answers, on a busy machine
 STEP = 0.05  # seconds between two looks
-ACTIONS = ["Admin", "Read", "Write", "List", "Tagging"]
+ACTIONS = [f"{verb}:{BUCKET}" for verb in ("Read", "Write", "List", "Tagging")]
+"""No more than a station has; with "Admin" a store makes any bucket that is named."""
 
 
 @dataclass
@@ -80,6 +82,7 @@ class Seaweed:
 
     def stop(self) -> None:
         """Ask it to end, and see that it did."""
+        self.judge.close()
         if self._process is None:
             return
         self._process.terminate()
@@ -88,6 +91,7 @@ class Seaweed:
         except subprocess.TimeoutExpired:
             self.kill()
 
+    @cached_property
     def judge(self) -> Any:
         """Return boto3's client: what it finds is what is there."""
         return boto3.client(
@@ -114,10 +118,8 @@ class Seaweed:
         try:
             if httpx.get(self.endpoint, trust_env=False).status_code >= 500:
                 return False
-            judge = self.judge()
-            judge.put_object(Bucket=BUCKET, Key=".awake", Body=b"x")
-            judge.delete_object(Bucket=BUCKET, Key=".awake")
-            judge.close()
+            self.judge.put_object(Bucket=BUCKET, Key=".awake", Body=b"x")
+            self.judge.delete_object(Bucket=BUCKET, Key=".awake")
         except Exception:  # noqa: BLE001  whatever it says before it is up
             return False
         return True
