@@ -48,6 +48,7 @@ from dock_agent.vault.disk import Disk, vault_errors
 
 ROUNDS = 3  # scans after the first; a camera that still grows is not docked
 TRIES = (0.5, 1.0, 2.0)  # seconds before a file is read once more
+BATCH_SECONDS = 2.0  # how long a batch of small files is read, about
 TELL_EVERY = 0.25  # seconds between two words about progress
 
 
@@ -115,8 +116,16 @@ class Offload:
         self._progress()
         self._make_room(answer.files)
         missing = [file for file in answer.files if not self._matches(file)]
-        for batch in batches(missing):
+        for batch in batches(missing, self._budget):
             self._copy(batch)
+
+    def _budget(self) -> int:
+        """Return how many bytes the next batch may hold: a few seconds' worth.
+
+        So a slow camera that is pulled has lost little, and progress shows.
+        """
+        passed = max(time.monotonic() - self._begun, 0.1)
+        return int(self._read / passed * BATCH_SECONDS)
 
     def _make_room(self, planned: Sequence[Planned]) -> None:
         needed = sum(f.size for f in planned if f.held is None) + self._order.reserve
@@ -158,6 +167,7 @@ class Offload:
                 for file, result in zip(wanted, tried, strict=True)
             ]
         self._land(batch, wanted, results)
+        self._still_there(results)
 
     def _alone(self, wanted: Wanted) -> Copied | DockError:
         try:
@@ -194,7 +204,7 @@ class Offload:
             if isinstance(result, Copied)
         ]
         for file, result in zip(batch, results, strict=True):
-            if isinstance(result, DockError):
+            if isinstance(result, DockError) and not isinstance(result, CameraGone):
                 self._go(_why(file, result))
         if not copied:
             return
@@ -204,6 +214,13 @@ class Offload:
         self._named |= {file: copy.digest for file, _, copy in copied}
         self._safe += len(copied)
         self._progress()
+
+    @staticmethod
+    def _still_there(results: Sequence[Copied | DockError]) -> None:
+        """Raise the `CameraGone` that ended a batch, once the rest has landed."""
+        for result in results:
+            if isinstance(result, CameraGone):
+                raise result
 
     def _second_pass(self) -> None:
         """Read every file once more, now that all were written."""

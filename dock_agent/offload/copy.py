@@ -63,8 +63,9 @@ def copy_batch(
 ) -> list[Copied | DockError]:
     """Copy and prove small files behind one barrier; an answer for each.
 
-    One file's failure is its own. What concerns them all is raised:
-    `CameraGone`, `NoRoom`, `VaultUnusable`; then no part is left.
+    One file's failure is its own. When the camera leaves, what was read before
+    is still proved, and the rest answers `CameraGone`. What concerns the vault
+    is raised: `NoRoom`, `VaultUnusable`; then no part is left.
     """
     if not wanted:
         return []
@@ -73,15 +74,23 @@ def copy_batch(
         for job in jobs:
             cleaning.enter_context(_removed_on_error(job))
         with vault_errors(), disk.barrier(jobs[0].part.parent):
-            written = [_write_one_of_many(job) for job in jobs]
+            written = _write_many(jobs)
         return [_prove_one_of_many(*pair) for pair in zip(jobs, written, strict=True)]
+
+
+def _write_many(jobs: Sequence[_Job]) -> list[Digests | DockError]:
+    written: list[Digests | DockError] = []
+    for job in jobs:
+        if written and isinstance(written[-1], CameraGone):
+            written.append(written[-1])
+        else:
+            written.append(_write_one_of_many(job))
+    return written
 
 
 def _write_one_of_many(job: _Job) -> Digests | DockError:
     try:
         return _write_part(job, sync=_left_to_the_barrier)
-    except CameraGone:
-        raise
     except CameraError as error:
         _remove(job)
         return error
@@ -92,8 +101,6 @@ def _prove_one_of_many(job: _Job, written: Digests | DockError) -> Copied | Dock
         return written
     try:
         return _proved_or_again(job, written)
-    except CameraGone:
-        raise
     except (CameraError, FixityError) as error:
         _remove(job)
         return error

@@ -3,7 +3,7 @@
 Pure: decides from what the scan found.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -13,7 +13,7 @@ from dock_agent.offload.messages import Found, Planned
 from dock_agent.vault.layout import stored_paths
 
 SMALL = 4 << 20  # bytes: up to here files share a barrier
-BATCH_FILES, BATCH_BYTES = 128, 64 << 20
+BATCH_FILES, LEAST_BYTES, BATCH_BYTES = 128, 256 << 10, 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +52,31 @@ def groups(listed: Sequence[Entry]) -> list[Group]:
     return [Group(name, _utc(time)) for name, time in sorted(earliest.items())]
 
 
-def batches(planned: Sequence[Planned]) -> Iterator[tuple[Planned, ...]]:
+def batches(
+    planned: Sequence[Planned], budget: Callable[[], int]
+) -> Iterator[tuple[Planned, ...]]:
     """Split the files that are to be copied: each large one alone, small in batches.
 
-    The files of a batch lie in any directories; the order stays the camera's.
+    `budget` is asked anew for each batch how many bytes it may hold, within
+    bounds. The files of a batch lie in any directories; each comes out once.
     """
     batch: list[Planned] = []
-    size = 0
+    size, most = 0, _bounded(budget())
     for file in planned:
         if file.size > SMALL:
             yield (file,)
             continue
-        if len(batch) == BATCH_FILES or size + file.size > BATCH_BYTES:
+        if batch and (len(batch) == BATCH_FILES or size + file.size > most):
             yield tuple(batch)
-            batch, size = [], 0
+            batch, size, most = [], 0, _bounded(budget())
         batch.append(file)
         size += file.size
     if batch:
         yield tuple(batch)
+
+
+def _bounded(size: int) -> int:
+    return max(LEAST_BYTES, min(BATCH_BYTES, size))
 
 
 def _stem(stored: str) -> str:

@@ -4,7 +4,8 @@ import ctypes
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 
 from dock_agent.errors import DockError, StoreError
@@ -19,6 +20,18 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+class ParentGone(Exception):
+    """Nobody is there to prove anything to; no handler of the disk's errors fits."""
+
+
+@contextmanager
+def _connected() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise ParentGone from error
+
+
 class Pipe:
     """The way to the parent through a pipe. Meets `child.Channel`."""
 
@@ -26,12 +39,14 @@ class Pipe:
         self._connection = connection
 
     def ask(self, said: Said) -> Heard:
-        self._connection.send(said)
-        heard: Heard = self._connection.recv()
-        return heard
+        with _connected():
+            self._connection.send(said)
+            heard: Heard = self._connection.recv()
+            return heard
 
     def tell(self, said: Said) -> None:
-        self._connection.send(said)
+        with _connected():
+            self._connection.send(said)
 
 
 def main(connection: Connection, order: Order) -> None:
@@ -42,11 +57,13 @@ def main(connection: Connection, order: Order) -> None:
     """
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    pipe = Pipe(connection)
+    with suppress(ParentGone):
+        _speak(Pipe(connection), order)
+
+
+def _speak(pipe: Pipe, order: Order) -> None:
     try:
         _offload(pipe, order)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # nobody is there to prove anything to
     except DockError as error:
         missing = getattr(error, "missing", 0)
         pipe.tell(Ended(type(error).__name__, str(error), missing))

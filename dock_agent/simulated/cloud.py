@@ -78,7 +78,7 @@ class SimulatedCloud:
         there = self._there(item)
         if there is not None:
             return there
-        if item.key in self.objects and self.weather.lies is None:
+        if item.key in self.objects:
             raise Refused(f"another object is already called {item.key}")
         if item.key in self.weather.refuses:
             raise Refused(f"{item.key} is not wanted here")

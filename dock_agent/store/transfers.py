@@ -188,7 +188,7 @@ def confirm(
 ) -> None:
     """The destination proved the whole object; free the seal if it was the last.
 
-    Raises `StoreError` unless the proof is one and is about these bytes.
+    Raises `StoreError` unless it is a proof, and about these bytes.
     """
     if told.proof is Proof.NONE or told.sha256 != transfer.sha256:
         raise StoreError(f"transfer {transfer.id}: {told.proof} proves nothing")
@@ -209,22 +209,17 @@ def confirm(
         "version": told.version,
     }
     custody.append(conn, Event("confirmed", transfer.docking, facts), at)
-    _free(conn, transfer.docking, transfer.destination, at)
+    _free(conn, transfer, at)
 
 
-def _free(
-    conn: sqlite3.Connection,
-    docking: DockingId,
-    destination: DestinationName,
-    at: Instant,
-) -> None:
+def _free(conn: sqlite3.Connection, done: Transfer, at: Instant) -> None:
     conn.execute(
-        "UPDATE transfer SET state = 'queued', due_at = :now WHERE docking = :docking"
-        " AND destination = :destination AND state = 'blocked' AND NOT EXISTS ("
-        "  SELECT 1 FROM transfer AS other WHERE other.docking = :docking"
-        "  AND other.destination = :destination"
+        "UPDATE transfer SET state = 'queued', due_at = ?3 WHERE docking = ?1"
+        " AND destination = ?2 AND state = 'blocked' AND NOT EXISTS ("
+        "  SELECT 1 FROM transfer AS other WHERE other.docking = ?1"
+        "  AND other.destination = ?2"
         "  AND other.state IN ('queued', 'sending', 'refused'))",
-        {"docking": docking, "destination": destination, "now": stamp(at.utc)},
+        (done.docking, done.destination, stamp(at.utc)),
     )
 
 
@@ -254,11 +249,8 @@ def refuse(
         (failure, transfer.id),
     )
     _one(cursor, transfer.id)
-    facts = {
-        "destination": transfer.destination,
-        "key": transfer.key,
-        "reason": failure,
-    }
+    facts = {"destination": transfer.destination, "key": transfer.key}
+    facts["reason"] = failure
     custody.append(conn, Event("refused", transfer.docking, facts), at)
 
 

@@ -203,12 +203,14 @@ class _Check:
             self.result.fail("inventory.jsonl", "and the manifest differ")
             return
         for entry in verified:
-            name = f"data/{entry['file']}"
+            name = f"data/{entry.get('file')}"
             if name in there and self._disk.size(self._bag / name) != entry.get("size"):
                 self.result.fail(name, f"should have {entry.get('size')} bytes")
         held = [e.get("sha256") for e in entries if e.get("state") == FileState.HELD]
         listed = self._text(HELD_LIST, set()) if HELD_LIST in there else b""
-        told = [line[:64].decode() for line in (listed or b"").splitlines()]
+        told = [
+            line[:64].decode(errors="replace") for line in (listed or b"").splitlines()
+        ]
         if sorted(told) != sorted(map(str, held)):
             self.result.fail(HELD_LIST, "and the inventory differ")
 
@@ -230,7 +232,7 @@ class _Check:
     ) -> None:
         """Hold what bag-info says against the key, the inventory and the disk."""
         sizes = [self._disk.size(self._bag / name) for name in payload]
-        settled = all(entry.get("state") in SETTLED for entry in entries)
+        settled = all(str(entry.get("state")) in SETTLED for entry in entries)
         try:
             info = manifest.labels(tags["bag-info.txt"].decode())
         except ValueError as error:

@@ -2,18 +2,20 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from dock_agent.clock import SystemClock
+from dock_agent.clock import Clock, SystemClock
 from dock_agent.errors import Refused, Unreachable
 from dock_agent.recording import PART_SIZE, Proof
 from dock_agent.simulated.clock import ManualClock
 from dock_agent.sync.destination import Destination, Object, Portal, Progress
 from dock_agent.sync.s3 import S3
+from dock_agent.sync.s3_client import Place
 from dock_agent.sync.transport import CAP
 from support.answering import Asked, Checks, Liar, Said, server
 from support.seaweed import BUCKET, SECRET, Seaweed, seaweed
@@ -37,8 +39,22 @@ def own_store(tmp_path: Path) -> Iterator[Seaweed]:
 
 
 @pytest.fixture
-def station(store: Seaweed, tmp_path: Path) -> Iterator[S3]:
-    made = s3(at(store.endpoint), tmp_path, SystemClock(), prefix=f"{tmp_path.name}/")
+def reach(tmp_path: Path) -> Iterator[Reach]:
+    """Make our clients of a store, and close them in the end."""
+    with ExitStack() as held:
+
+        def made(where: Place | str, clock: Clock | None = None, **more: str) -> S3:
+            place = at(where) if isinstance(where, str) else where
+            more = {"prefix": f"{tmp_path.name}/", **more}
+            station = s3(place, tmp_path, clock or SystemClock(), **more)
+            return held.enter_context(closing(station))
+
+        yield made
+
+
+@pytest.fixture
+def station(store: Seaweed, reach: Reach) -> S3:
+    return reach(store.endpoint)
 
 
 @dataclass
@@ -271,9 +287,7 @@ def test_an_endpoint_that_cannot_be_one_is_no_crash(
         station.send(item(tmp_path), Progress(), Memory())
 
 
-def test_an_answer_without_an_end_is_not_swallowed(
-    tmp_path: Path, reach: Reach
-) -> None:
+def test_an_answer_without_an_end_is_not_swallowed(reach: Reach) -> None:
     with server(lambda _: Said(200, {}, bytes(CAP + 1))) as url:
         station = reach(url)
 
