@@ -36,7 +36,7 @@ from dock_agent.vault import lock
 from dock_agent.vault.bag import Sealer
 from dock_agent.vault.real import RealDisk
 from dock_agent.watch import status
-from dock_agent.watch.compose import Watcher
+from dock_agent.watch.compose import Watcher, not_live
 
 log = logging.getLogger(__name__)
 
@@ -188,6 +188,13 @@ class _Turn:
         fresh = msgspec.structs.replace(look, rev=self.rev)
         status.write(self.held.config.snapshot_path, fresh)
 
+    def farewell(self) -> None:
+        """Say that nothing is watched any more: no page shows green from now on."""
+        last = status.read(self.held.config.snapshot_path)
+        if last is not None:
+            over = not_live(msgspec.structs.replace(last, rev=self.rev + 1))
+            status.write(self.held.config.snapshot_path, over)
+
     def reconcile(self) -> None:
         present = [s for detector in self.detectors for s in detector.present()]
         for seen in reconcile(self.agent.station.believed(), present):
@@ -215,3 +222,4 @@ def _loop(turn: _Turn, stop: threading.Event) -> None:
             turn.snapshot()
     turn.agent.close()
     turn.agent.station.pump()
+    turn.farewell()

@@ -101,6 +101,7 @@ class Clerk:
         self._state = DockingState.OPENED
         self._held: dict[FileId, FileId] = {}
         self._total = (0, 0)  # files, bytes
+        self._listed: list[bytes] = []
         self.over = False
 
     def open(self, reserve: int, pace: int = 0) -> Order:
@@ -174,7 +175,8 @@ class Clerk:
     def _list(self, said: Inventory) -> Plan:
         """Commit the inventory (F1) and say what is to be copied."""
         at = self._sealer.clock.now()
-        listed = entries(said.found)
+        listed = entries(said.found, self._listed)
+        self._listed += [entry.path for entry in said.found]
         facts = {
             "file_system": said.file_system,
             "time_resolution_ns": said.resolution_ns,

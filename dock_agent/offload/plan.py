@@ -33,9 +33,12 @@ class Group:
     start: str  # RFC 3339 UTC: the earliest modification time
 
 
-def entries(found: Sequence[Found]) -> list[Entry]:
-    """Give every entry its stored name; group files by directory and stem."""
-    names = stored_paths([entry.path for entry in found])
+def entries(found: Sequence[Found], before: Sequence[bytes] = ()) -> list[Entry]:
+    """Give every entry its stored name; group files by directory and stem.
+
+    `before` are the names that earlier rounds of this docking listed already.
+    """
+    names = stored_paths([*before, *(entry.path for entry in found)])[len(before) :]
     return [
         Entry(entry, name, None if entry.skipped else _stem(name))
         for entry, name in zip(found, names, strict=True)

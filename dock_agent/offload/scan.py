@@ -84,6 +84,9 @@ class MountedSource:
             raise OSError(errno.EINVAL, "not a regular file", os.fsdecode(path))
         return fd
 
+    def read(self, fd: int, buffer: memoryview) -> int:
+        return os.readv(fd, [buffer])
+
     def scan(self) -> tuple[Found, ...]:
         """Return every entry that is not a directory, sorted by raw path.
 

@@ -34,6 +34,13 @@ class Source(Protocol):
         """
         ...
 
+    def read(self, fd: int, buffer: memoryview) -> int:
+        """Read the next bytes of an opened file; return how many, 0 at its end.
+
+        `OSError` as the kernel gives it.
+        """
+        ...
+
     def alive(self) -> bool:
         """Whether the camera is still there: a stale mount may list as empty."""
         ...
@@ -86,7 +93,7 @@ def opened(source: Source, wanted: Wanted) -> Iterator[int]:
 def read(source: Source, fd: int, buffer: memoryview, wanted: Wanted) -> int:
     """Read the next bytes into `buffer`; return how many."""
     with camera_errors(source, wanted):
-        return os.readv(fd, [buffer])
+        return source.read(fd, buffer)
 
 
 def unchanged(source: Source, fd: int, wanted: Wanted, done: int) -> None:

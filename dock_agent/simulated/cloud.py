@@ -75,11 +75,9 @@ class SimulatedCloud:
         return "writable; everything in memory is read back"
 
     def send(self, item: Object, done: Progress, remember: Remember) -> Confirmation:
-        there = self._there(item)
+        there = self._free(item)
         if there is not None:
             return there
-        if item.key in self.objects:
-            raise Refused(f"another object is already called {item.key}")
         if item.key in self.weather.refuses:
             raise Refused(f"{item.key} is not wanted here")
         if item.size <= PART_SIZE:
@@ -90,6 +88,12 @@ class SimulatedCloud:
 
     def confirm(self, item: Object) -> Confirmation | None:
         return self._there(item)
+
+    def _free(self, item: Object) -> Confirmation | None:
+        there = self._there(item)
+        if there is None and item.key in self.objects:
+            raise Refused(f"another object is already called {item.key}")
+        return there
 
     def _there(self, item: Object) -> Confirmation | None:
         self._asked()
@@ -110,7 +114,8 @@ class SimulatedCloud:
             if number not in known:
                 done = self._send_part(item, number, done)
                 remember(done)
-        self._keep(item.key, b"".join(part for _, part in sorted(held.items())))
+        if self._free(item) is None:
+            self._keep(item.key, b"".join(part for _, part in sorted(held.items())))
         del self.uploads[done.upload or ""]
 
     def _begin(self, item: Object, done: Progress) -> Progress:

@@ -124,14 +124,15 @@ def claim(
     """
     moment = stamp(now)
     conn.execute(
-        "UPDATE transfer SET state = 'queued', lease_until = NULL"
-        " WHERE state = 'sending' AND lease_until <= ?",
+        "UPDATE transfer INDEXED BY transfer_sending SET state = 'queued',"
+        " lease_until = NULL WHERE state = 'sending' AND lease_until <= ?",
         (moment,),
     )
     for priority in Priority:
         row = conn.execute(
-            "SELECT * FROM transfer WHERE state = 'queued' AND destination = ?"
-            " AND priority = ? AND due_at <= ? ORDER BY due_at, id LIMIT 1",
+            "SELECT * FROM transfer INDEXED BY transfer_queued WHERE state = 'queued'"
+            " AND destination = ? AND priority = ? AND due_at <= ?"
+            " ORDER BY due_at, id LIMIT 1",
             (destination, priority, moment),
         ).fetchone()
         if row is not None:

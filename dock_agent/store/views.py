@@ -18,6 +18,8 @@ from dock_agent.recording import (
 )
 from dock_agent.store.files import Tally, shown
 
+LAST = ("~", RecordingId("~"))  # sorts after every time and every ULID
+
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
@@ -144,7 +146,7 @@ def daily_bytes(conn: sqlite3.Connection, since: datetime, now: datetime) -> flo
     """Return how many bytes a day were taken in since then; 0 for no history."""
     row = conn.execute(
         "SELECT min(d.opened_at) AS first, coalesce(sum(f.size), 0) AS size"
-        " FROM docking AS d JOIN file AS f ON f.docking = d.id"
+        " FROM docking AS d CROSS JOIN file AS f ON f.docking = d.id"  # in this order
         " WHERE d.opened_at >= ? AND f.state = 'verified'",
         (stamp(since),),
     ).fetchone()
@@ -169,11 +171,10 @@ def dockings(
     """Return dockings, newest first; `before` is the last one seen."""
     rows = conn.execute(
         "SELECT d.*, count(f.id) AS files, coalesce(sum(f.size), 0) AS size"
-        " FROM (SELECT * FROM docking WHERE ?1 IS NULL OR id < ?1"
-        "  ORDER BY id DESC LIMIT ?2) AS d"
+        " FROM (SELECT * FROM docking WHERE id < ? ORDER BY id DESC LIMIT ?) AS d"
         " LEFT JOIN file AS f ON f.docking = d.id AND f.state IN ('verified', 'held')"
         " GROUP BY d.id ORDER BY d.id DESC",
-        (before, limit),
+        (before or LAST[0], limit),
     )
     return [_docking(row) for row in rows]
 
@@ -201,7 +202,6 @@ AND EXISTS (SELECT 1 FROM file WHERE recording = recording.id AND state <> 'held
 ORDER BY start DESC, id DESC LIMIT :limit
 """
 OF_CAMERA = RECORDINGS.replace("WHERE", "WHERE camera = :camera AND", 1)
-LAST = ("~", RecordingId("~"))  # sorts after every recording
 
 
 def recordings(conn: sqlite3.Connection, search: Search) -> list[RecordingLine]:

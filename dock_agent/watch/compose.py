@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from msgspec.structs import replace as replaced
+
 from dock_agent.bays.machine import Bay
 from dock_agent.clock import Instant, stamp, unstamp
 from dock_agent.config import Config
-from dock_agent.recording import BayName, BayState, LinkState
+from dock_agent.recording import BayName, BayState, Colour, LinkState
 from dock_agent.store import destinations, transfers, views
 from dock_agent.store.db import connect_readonly
 from dock_agent.watch.eta import Pace
@@ -63,13 +65,25 @@ class Watcher:
 def current(config: Config, now: datetime) -> Status:
     """Return the status for the command line: the agent's, or what the store knows."""
     last = read(config.snapshot_path)
-    if last is not None and now - unstamp(last.at) <= FRESH:
+    if last is not None and last.live and abs(now - unstamp(last.at)) <= FRESH:
         return last
     with closing(connect_readonly(config.store_path)) as conn:
         at = Instant(now, 0, "", trusted=False)
         empty = tuple(bay_status(Bay(name), now, None) for name in config.bay_names())
         shown = last.bays if last is not None else empty
-        return _status(config, conn, shown, at, live=False)
+        status = _status(config, conn, shown, at)
+    return not_live(status if last is None else replaced(status, at=last.at))
+
+
+def not_live(status: Status) -> Status:
+    """Return a status that nobody keeps up to date: nothing in it is green."""
+    bays = tuple(
+        replaced(bay, colour=Colour.AMBER) if bay.colour is Colour.GREEN else bay
+        for bay in status.bays
+    )
+    said = verdict(bays, live=False, room=takes_cameras(status.vault))
+    told = Verdict(key=said.key, text=said.text, tone=said.tone)
+    return replaced(status, live=False, bays=bays, verdict=told)
 
 
 def _status(
@@ -77,16 +91,14 @@ def _status(
     conn: sqlite3.Connection,
     bays: tuple[BayStatus, ...],
     at: Instant,
-    *,
-    live: bool = True,
 ) -> Status:
     room = _room(config, conn, at.utc)
-    said = verdict(bays, live=live, room=takes_cameras(room))
+    said = verdict(bays, live=True, room=takes_cameras(room))
     return Status(
         station=config.station.id,
         rev=0,
         at=stamp(at.utc),
-        live=live,
+        live=True,
         verdict=Verdict(key=said.key, text=said.text, tone=said.tone),
         bays=bays,
         queue=_queue(conn, at.utc),

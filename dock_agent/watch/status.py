@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from dock_agent.bays.machine import Bay
-from dock_agent.clock import stamp
+from dock_agent.clock import stamp, unstamp
 from dock_agent.recording import BayName, BayState, CameraId, Colour
 
 
@@ -138,6 +138,8 @@ def write(path: Path, status: Status) -> None:
 def read(path: Path) -> Status | None:
     """Return the last snapshot, or None if there is none that can be read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Status)
-    except (OSError, msgspec.DecodeError):
+        status = msgspec.json.decode(path.read_bytes(), type=Status)
+        unstamp(status.at)
+    except (OSError, ValueError):
         return None
+    return status

@@ -343,6 +343,19 @@ def test_a_store_that_takes_everything_and_keeps_other_bytes_is_never_believed(
         assert station.confirm(sent) is None
 
 
+def test_an_object_that_takes_long_to_read_back_gives_signs_of_life(
+    tmp_path: Path, reach: Reach
+) -> None:
+    sent = item(tmp_path, LARGE)
+    whole = sent.path.read_bytes()
+    memory = Memory()
+    with server(lambda _: Said(200, {"etag": '"e"'}, whole)) as url:
+        told = reach(url).send(sent, Progress("0:u", 1), memory)
+
+    assert told.proof is Proof.READ_BACK
+    assert memory.kept == [Progress("0:u", 1)] * 2
+
+
 def test_a_store_that_breaks_off_while_it_is_read_back_is_not_believed(
     tmp_path: Path,
     reach: Reach,

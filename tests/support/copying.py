@@ -30,6 +30,9 @@ class FolderCamera:
         self.fd = os.open(self.root / os.fsdecode(path), os.O_RDONLY)
         return self.fd
 
+    def read(self, fd: int, buffer: memoryview) -> int:
+        return os.readv(fd, [buffer])
+
     def alive(self) -> bool:
         return self.present
 
