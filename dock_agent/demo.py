@@ -16,7 +16,7 @@ from dock_agent.errors import DockError
 from dock_agent.recording import BayState
 from dock_agent.run import run
 from dock_agent.simulated import object_store
-from dock_agent.simulated.cards import Card, build
+from dock_agent.simulated.cards import Card, build, size
 from dock_agent.simulated.scenario import load as load_scenario
 from dock_agent.store import transfers, views
 from dock_agent.store.db import connect, connect_readonly
@@ -186,7 +186,7 @@ def _configure(
         shutil.rmtree(bay, ignore_errors=True)
         bay.mkdir(parents=True)
     (folder / "station").mkdir(exist_ok=True)
-    largest = max(_size(path) for path, _ in cards)
+    largest = max(size(path) for path, _ in cards)
     text = CONFIG.format(
         pace=largest // DOCKING_SECONDS,
         listen=wish.listen,
@@ -207,10 +207,6 @@ def _destination(folder: Path, stack: ExitStack) -> str:
     return S3.format(
         endpoint=store.endpoint, bucket=store.bucket, credentials=store.credentials
     )
-
-
-def _size(path: Path) -> int:
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
 @contextmanager

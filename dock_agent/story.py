@@ -16,7 +16,6 @@ from dock_agent.errors import DockError
 from dock_agent.offload.clerk import Job
 from dock_agent.offload.inline import InlineOffloader
 from dock_agent.offload.recover import recover
-from dock_agent.offload.scan import MountedSource
 from dock_agent.recording import (
     BayName,
     BayState,
@@ -25,10 +24,23 @@ from dock_agent.recording import (
     DestinationName,
     DockingId,
 )
-from dock_agent.simulated.cards import Card, build
+from dock_agent.simulated.camera import Faults, SimulatedSource
+from dock_agent.simulated.cards import Card, build, size
 from dock_agent.simulated.clock import ManualClock
-from dock_agent.simulated.dock import AgentDied, Link, StoryDisk, StoryTree
-from dock_agent.simulated.scenario import Scenario, Step
+from dock_agent.simulated.dock import AgentDied, Link, StoryDisk
+from dock_agent.simulated.scenario import (
+    SHIFT,
+    Camera,
+    Dock,
+    Expect,
+    Scenario,
+    SetLink,
+    SetRoom,
+    Step,
+    Sync,
+    Undock,
+    Wait,
+)
 from dock_agent.station import Contact, Station
 from dock_agent.store import custody, destinations, transfers, views
 from dock_agent.store.db import connect, transaction
@@ -59,16 +71,15 @@ class Story:
         self, scenario: Scenario, root: Path, say: Callable[[str], None]
     ) -> None:
         self.scenario, self.root, self.say = scenario, root, say
-        self.clock = ManualClock()
-        self._docked: dict[BayName, tuple[str, Step]] = {}
+        self.clock = ManualClock(scenario.begin)
+        self._docked: dict[BayName, Dock] = {}
         self._short: dict[BayName, int] = {}
         self._contacts = 0
         self.vault = self.root / "vault"
         for folder in (self.vault, self.root / "nas"):
             folder.mkdir(parents=True)
         for camera in self.scenario.cameras:
-            card = Card(camera.model, camera.serial, camera.officer, camera.recordings)
-            build(card, self.root / "cameras" / camera.id, encode=False)
+            build(self._card(camera), self.root / "cameras" / camera.id, encode=False)
         self.disk = StoryDisk(self.vault, PLENTY)
         self.link = Link(Directory(self.root / "nas", RealDisk()))
         self.conn = connect(self.root / "store.db", create=True)
@@ -92,18 +103,21 @@ class Story:
 
     def take(self, step: Step) -> None:
         """Let one thing happen, and everything that follows from it."""
-        doing: dict[str, Callable[[Step], None]] = {
-            "dock": self._dock,
-            "undock": self._undock,
-            "wait": self._wait,
-            "link": self._set_link,
-            "room": self._set_room,
-            "sync": self._sync,
-            "expect": self._expect,
-        }
-        if step.do not in doing:
-            raise OtherwiseThanTold(f"no step is called {step.do}")
-        doing[step.do](step)
+        match step:
+            case Dock():
+                self._dock(step)
+            case Undock():
+                self._undock(step)
+            case Wait(hours=hours):
+                self.clock.advance(timedelta(hours=hours))
+            case SetLink(up=up):
+                self._set_link(up=up)
+            case SetRoom():
+                self._set_room(step)
+            case Sync():
+                self._sync()
+            case Expect():
+                self._expect(step)
         self.clock.advance(timedelta(seconds=1))
 
     # ---- station.Hands --------------------------------------------------------
@@ -112,7 +126,7 @@ class Story:
         camera = next(
             c
             for c in self.scenario.cameras
-            if c.id == self._docked[contact.sighting.bay][0]
+            if c.id == self._docked[contact.sighting.bay].camera
         )
         ident = CameraId(f"{camera.model}:{camera.serial}")
         event = Identified(ident, reports_charge=False)
@@ -122,8 +136,8 @@ class Story:
         bay, camera = contact.sighting.bay, contact.camera
         if camera is None:
             raise OtherwiseThanTold("an offload of nobody")
-        name, step = self._docked[bay]
-        source = self.root / "cameras" / name
+        step = self._docked[bay]
+        source = self.root / "cameras" / step.camera
         bag = bag_path(contact.docking, camera, self.clock.now().utc)
         job = Job(contact.docking, camera, bay, source, bag, {"bay": bay})
         offloader = InlineOffloader(
@@ -143,9 +157,9 @@ class Story:
 
     # ---- what happens ---------------------------------------------------------
 
-    def _dock(self, step: Step) -> None:
+    def _dock(self, step: Dock) -> None:
         bay = BayName(step.bay)
-        self._docked[bay] = step.camera, step
+        self._docked[bay] = step
         self._contacts += 1
         self.say(f"Camera {step.camera} is put into bay {bay}.")
         self.station.saw(Sighting(bay, f"contact {self._contacts}", step.camera))
@@ -162,10 +176,10 @@ class Story:
         self.clock.advance(timedelta(seconds=5))
         recover(self.conn, self.sealer())
         self._start()
-        for bay, (camera, _) in sorted(self._docked.items()):
-            self._dock(Step(do="dock", camera=camera, bay=bay))
+        for bay, step in sorted(self._docked.items()):
+            self._dock(Dock(camera=step.camera, bay=bay))
 
-    def _undock(self, step: Step) -> None:
+    def _undock(self, step: Undock) -> None:
         bay = BayName(step.bay)
         token = self.station.bays[bay].token
         self.say(f"Bay {bay} is emptied.")
@@ -174,14 +188,11 @@ class Story:
             self.station.lost(bay, token)
         self.station.pump()
 
-    def _wait(self, step: Step) -> None:
-        self.clock.advance(timedelta(hours=step.hours))
+    def _set_link(self, *, up: bool) -> None:
+        self.link.up = up
+        self.say("The link is up." if up else "The link is down.")
 
-    def _set_link(self, step: Step) -> None:
-        self.link.up = step.up
-        self.say("The link is up." if step.up else "The link is down.")
-
-    def _set_room(self, step: Step) -> None:
+    def _set_room(self, step: SetRoom) -> None:
         self.disk.capacity = step.bytes
         self.say(f"The vault may take {step.bytes} bytes.")
         free = self.disk.free(self.vault)
@@ -191,24 +202,24 @@ class Story:
                 self.station.retry(bay.name)
         self.station.pump()
 
-    def _sync(self, step: Step) -> None:
-        del step
+    def _sync(self) -> None:
         told = Worker(self.vault, {CLOUD: self.link}, self.clock).run_once(self.conn)
         self.say(f"Sent: {told.confirmed} confirmed, {told.waiting} waiting.")
 
-    def _expect(self, step: Step) -> None:
-        if step.state is not None:
+    def _expect(self, step: Expect) -> None:
+        if step.bay is not None:
             bay = self.station.bays[BayName(step.bay)]
             _same(f"bay {step.bay}", str(bay.state), step.state)
-        if step.verified is not None:
-            files = views.taken_in(self.conn).files
-            _same("files verified", files, step.verified)
-        if step.waiting is not None:
-            waiting = transfers.waiting(self.conn).count
-            _same("objects waiting", waiting, step.waiting)
-        if step.owed is not None:
-            owed = tuple(line.camera for line in views.owed(self.conn))
-            _same("cameras owed", owed, step.owed)
+            _same(f"the light of bay {step.bay}", str(bay.colour), step.colour)
+        waiting, confirmed = (
+            transfers.waiting(self.conn),
+            transfers.confirmed(self.conn),
+        )
+        _same("files verified", views.taken_in(self.conn).files, step.verified)
+        _same("objects waiting", waiting.count, step.waiting)
+        _same("objects confirmed", confirmed, step.confirmed)
+        owed = tuple(line.camera for line in views.owed(self.conn))
+        _same("cameras owed", owed, step.owed)
 
     # ---- parts ------------------------------------------------------------------
 
@@ -221,15 +232,24 @@ class Story:
         key = SigningKey.from_seed(SEED)
         return Sealer(self.disk, self.vault, key, self.clock, "story", (CLOUD,))
 
-    def _tree(self, path: Path, step: Step, contact: Contact) -> StoryTree:
-        tree = MountedSource(path)
-        count = len(tree.scan())
+    def _card(self, camera: Camera) -> Card:
+        begin = camera.begin or self.scenario.begin - SHIFT
+        who = camera.model, camera.serial, camera.officer
+        return Card(*who, camera.recordings, begin)
+
+    def _tree(self, path: Path, step: Dock, contact: Contact) -> SimulatedSource:
         bay, token = contact.sighting.bay, contact.sighting.token
-        return StoryTree(
-            tree,
-            _share(step.leaves_after, count),
-            _share(step.agent_dies_after, count),
-            lambda: self._left(bay, token),
+        dies_after = _share(step.agent_dies_after, size(path))
+
+        def beat(given: int) -> None:
+            if dies_after is not None and given >= dies_after:
+                raise AgentDied
+
+        return SimulatedSource(
+            path,
+            Faults(gone_after=_share(step.leaves_after, size(path))),
+            beat=beat,
+            left=lambda: self._left(bay, token),
         )
 
     def _left(self, bay: BayName, token: str) -> None:
@@ -242,10 +262,11 @@ class Story:
         self.station.post(bay, docking, event)
 
 
-def _share(of: float | None, count: int) -> int | None:
-    return None if of is None else math.floor(of * count)
+def _share(of: float | None, whole: int) -> int | None:
+    return None if of is None else math.floor(of * whole)
 
 
 def _same(what: str, found: object, told: object) -> None:
-    if found != told:
+    """Compare with what the story tells; None is nothing told."""
+    if told is not None and found != told:
         raise OtherwiseThanTold(f"{what}: {found}, where the story says {told}")

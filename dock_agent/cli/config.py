@@ -24,8 +24,15 @@ def check_config_(config: Config, *, as_json: bool) -> None:
         click.echo(f"Destination {destination.name}: {_target(config, destination)}.")
     if not config.destinations:
         click.echo("No destination: evidence stays in the vault.")
-    click.echo(f"Cameras are erased: {config.release.erase.replace('_', ' ')}.")
+    click.echo(f"Cameras are erased: {_erase(config)}.")
     click.echo(f"The status page listens on {config.web.listen}.")
+
+
+def _erase(config: Config) -> str:
+    if config.release.erase == "never":
+        return "never"
+    wish = config.release.erase.replace("_", " ")
+    return f"never; this version cannot yet do it {wish}, and keeps every camera's own"
 
 
 def _place(config: Config, bay: Bay) -> str:

@@ -39,13 +39,9 @@ class _Opened:
     offset: int = 0
 
 
-def nothing(seconds: float) -> None:
-    """Wait for nobody."""
-    del seconds
-
-
-def unheard() -> None:
-    """Tell nobody."""
+def ignore(*told: object) -> None:
+    """Do nothing about it."""
+    del told
 
 
 @dataclass(slots=True)
@@ -59,9 +55,9 @@ class SimulatedSource:
 
     root: Path
     faults: Faults = field(default_factory=Faults)
-    wait: Callable[[float], None] = nothing
-    beat: Callable[[int], None] = lambda given: None  # noqa: ARG005
-    left: Callable[[], None] = unheard
+    wait: Callable[[float], None] = ignore
+    beat: Callable[[int], None] = ignore
+    left: Callable[[], None] = ignore
     given: int = 0
     gone: bool = False
     _tree: MountedSource = field(init=False)

@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 
+from dock_agent.simulated.track import walk
+
 CLIP = timedelta(seconds=4)
-MOOF = b"free"  # an MP4 box that players pass over (ISO/IEC 14496-12, 8.1.2)
+FREE = b"free"  # an MP4 box that players pass over (ISO/IEC 14496-12, 8.1.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,19 @@ def build(card: Card, root: Path, *, encode: bool = True) -> None:
         video = root / "VIDEO" / day / f"{stem}.MP4"
         _clip(card, number, video, encode=encode)
         track, photo = video.with_suffix(".NMEA"), root / "PHOTO" / day / f"{stem}.JPG"
-        _put("track.nmea", track)
+        seed = f"{card.serial} {number}"
+        track.write_text(walk(start, CLIP.seconds, seed), "ascii", newline="")
         _put("snapshot.jpg", photo)
         for path in (video, track, photo):
             _date(path, start + CLIP)
     log = root / "LOG" / day / f"{card.serial}.LOG"
     log.write_text(f"{card.begin:%F %T} POWER ON bat=100\n", encoding="utf-8")
     _date(log, card.begin)
+
+
+def size(root: Path) -> int:
+    """Return how many bytes a card's files are."""
+    return sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
 
 
 def _date(path: Path, when: datetime) -> None:
@@ -67,17 +75,18 @@ def _clip(card: Card, number: int, path: Path, *, encode: bool) -> None:
         _put("clip.mp4", path)
         note = f"{card.serial} {card.officer} {number}".encode()
         with path.open("ab") as video:  # no two clips are alike
-            video.write((8 + len(note)).to_bytes(4, "big") + MOOF + note)
+            video.write((8 + len(note)).to_bytes(4, "big") + FREE + note)
 
 
 def _encoded(ffmpeg: str, card: Card, number: int, path: Path) -> bool:
     hue = (sum(card.serial.encode()) * 37 + number * 60) % 360
-    picture = f"testsrc2=size=1280x720:rate=30,hue=h={hue}"
+    picture = f"testsrc2=size=640x360:rate=25,hue=h={hue}"
     tone = f"sine=frequency={440 + 55 * number}"
     command = [ffmpeg, "-v", "error", "-f", "lavfi", "-i", picture]
     command += ["-f", "lavfi", "-i", tone, "-t", str(CLIP.seconds)]
     command += ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
-    command += ["-c:a", "aac", "-fflags", "+bitexact", "-f", "mp4", str(path)]
+    command += ["-c:a", "aac", "-flags", "+bitexact", "-fflags", "+bitexact"]
+    command += ["-threads", "1", "-f", "mp4", "-y", str(path)]
     return subprocess.run(command, check=False).returncode == 0  # noqa: S603  our own words
 
 

@@ -10,9 +10,13 @@ BOOT = "00000000-0000-4000-8000-000000000000"
 
 
 class ManualClock:
-    """Meets `clock.Clock`. Equal seeds give equal identifiers."""
+    """Meets `clock.Clock`. Equal seeds give equal identifiers.
+
+    `trusted` is whether the UTC counts as synchronised.
+    """
 
     def __init__(self, begin: datetime = BEGIN, seed: int = 0) -> None:
+        self.trusted = True
         self._now = begin
         self._begin = begin
         self._chance = random.Random(seed)  # noqa: S311  chance on purpose repeatable
@@ -20,7 +24,7 @@ class ManualClock:
     def now(self) -> Instant:
         passed = self._now - self._begin
         microseconds = passed // timedelta(microseconds=1)
-        return Instant(self._now, microseconds * 1000, BOOT, trusted=True)
+        return Instant(self._now, microseconds * 1000, BOOT, self.trusted)
 
     def entropy(self, count: int) -> bytes:
         return self._chance.randbytes(count)

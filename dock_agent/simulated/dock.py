@@ -1,13 +1,10 @@
-"""The parts of a story: a vault of a given size, a camera that leaves, a link."""
+"""The parts of a story: a vault of a given size, an agent that dies, a link."""
 
 import errno
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from dock_agent.errors import Unreachable
-from dock_agent.offload.messages import Found
-from dock_agent.offload.scan import FileSystem, MountedSource
 from dock_agent.recording import ReadBack
 from dock_agent.sync.destination import (
     Confirmation,
@@ -47,41 +44,6 @@ class StoryDisk(RealDisk):
 
 class AgentDied(BaseException):
     """The agent was killed: nothing of it runs on, no handler either."""
-
-
-@dataclass(slots=True)
-class StoryTree:
-    """A camera that leaves, or whose agent dies, after so many openings of a file.
-
-    Meets `child.Tree`.
-    """
-
-    tree: MountedSource
-    leaves_after: int | None
-    dies_after: int | None
-    left: Callable[[], None]
-    opened: int = 0
-    gone: bool = False
-
-    def scan(self) -> tuple[Found, ...]:
-        return self.tree.scan()
-
-    def file_system(self) -> FileSystem:
-        return FileSystem("vfat", 2_000_000_000)
-
-    def alive(self) -> bool:
-        return not self.gone
-
-    def open(self, path: bytes) -> int:
-        self.opened += 1
-        if self.dies_after is not None and self.opened > self.dies_after:
-            raise AgentDied
-        if self.leaves_after is not None and self.opened > self.leaves_after:
-            if not self.gone:
-                self.gone = True
-                self.left()
-            raise OSError(errno.ENODEV, "No such device")
-        return self.tree.open(path)
 
 
 @dataclass(slots=True)
