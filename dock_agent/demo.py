@@ -173,7 +173,7 @@ def _build_cards(folder: Path, say: Callable[[str], None]) -> list[tuple[Path, C
     for card in CARDS:
         path = folder / "cameras" / card.folder
         shutil.rmtree(path, ignore_errors=True)
-        build(card, path)
+        build(card, path, shutil.which("ffmpeg"))
         built.append((path, card))
     return built
 

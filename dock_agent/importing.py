@@ -7,7 +7,14 @@ from pathlib import Path
 
 import msgspec
 
-from dock_agent.bays.machine import Advanced, Event, Failed, Listed, OutOfRoom
+from dock_agent.bays.machine import (
+    Advanced,
+    Event,
+    Failed,
+    Listed,
+    Lost,
+    OutOfRoom,
+)
 from dock_agent.cameras import profile
 from dock_agent.cameras.identify import camera_id
 from dock_agent.clock import SystemClock, ulid
@@ -31,7 +38,6 @@ from dock_agent.vault.layout import bag_path
 from dock_agent.vault.lock import refuse_overlap
 
 KINDS: Mapping[str, type[DockError]] = {
-    "D-11": CameraGone,
     "D-20": FixityError,
     "D-31": StoreError,
     "D-32": VaultUnusable,
@@ -139,6 +145,8 @@ def _error(held: Opened, ident: DockingId, listener: _Listener) -> DockError | N
         return None
     if isinstance(listener.last, OutOfRoom):
         return NoRoom(docking.reason or "no room", listener.last.missing)
+    if isinstance(listener.last, Lost):
+        return CameraGone(listener.last.reason)
     if isinstance(listener.last, Failed):
         kind = KINDS.get(listener.last.code, CameraError)
         return kind(listener.last.reason)

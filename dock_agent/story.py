@@ -79,7 +79,7 @@ class Story:
         for folder in (self.vault, self.root / "nas"):
             folder.mkdir(parents=True)
         for camera in self.scenario.cameras:
-            build(self._card(camera), self.root / "cameras" / camera.id, encode=False)
+            build(self._card(camera), self.root / "cameras" / camera.id)
         self.disk = StoryDisk(self.vault, PLENTY)
         self.link = Link(Directory(self.root / "nas", RealDisk()))
         self.conn = connect(self.root / "store.db", create=True)

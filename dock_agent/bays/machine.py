@@ -75,6 +75,13 @@ class Undocked:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """The camera no longer answers: it is being pulled, or its contact is bad."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Returned:
     """The camera that was pulled from here is docked again, or was let go."""
 
@@ -97,6 +104,7 @@ Event = (
     | OutOfRoom
     | ChargeRead
     | Undocked
+    | Lost
     | Returned
     | Failed
 )
@@ -190,9 +198,10 @@ MOVES: Mapping[tuple[BayState, type[Event]], BayState] = {
     (_S.PULLED, Returned): _S.EMPTY,
     **{(s, ChargeRead): s for s in _HELD},
     **{(s, Failed): _S.FAULT for s in _HELD},
-    **{(s, Undocked): _S.PULLED for s in _BUSY},
+    # The reader's error comes before the kernel's word that the plug is out.
+    **{(s, Lost): _S.PULLED for s in _BUSY},
+    **{(s, Undocked): _S.PULLED for s in (*_BUSY, _S.PULLED, _S.FAULT)},
     (_S.SEALED, Undocked): _S.EMPTY,
-    (_S.FAULT, Undocked): _S.EMPTY,
 }
 
 
@@ -241,6 +250,8 @@ def _unsettled(bay: Bay, event: Event) -> Bay:
             return replace(bay, code=code, reason=reason)
         case Undocked():
             return replace(bay, token=None)
+        case Lost(reason):
+            return replace(bay, reason=reason)
     return bay
 
 
@@ -250,7 +261,7 @@ def _effects(event: Event) -> list[Effect]:
             return [Identify(token)]
         case Identified(camera):
             return [Offload(camera)]
-        case Undocked() | Failed():
+        case Undocked() | Lost() | Failed():
             return [Cancel()]
     return []
 

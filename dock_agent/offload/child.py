@@ -48,7 +48,9 @@ from dock_agent.vault.disk import Disk, vault_errors
 
 ROUNDS = 3  # scans after the first; a camera that still grows is not docked
 TRIES = (0.5, 1.0, 2.0)  # seconds before a file is read once more
+FINAL = (CameraGone, SourceChanged)  # reading once more would not help
 BATCH_SECONDS = 2.0  # how long a batch of small files is read, about
+LONGEST_SILENCE = 0.5  # seconds without a word to the parent while we wait
 TELL_EVERY = 0.25  # seconds between two words about progress
 
 
@@ -172,21 +174,20 @@ class Offload:
     def _alone(self, wanted: Wanted) -> Copied | DockError:
         try:
             return copy_one(self._tree, wanted, self._disk, self._beat)
-        except CameraGone:
-            raise
         except (CameraError, FixityError) as error:
             return self._again(wanted, error)
 
     def _again(self, wanted: Wanted, result: Copied | DockError) -> Copied | DockError:
-        """Read a file that failed a few times more, before it is given up."""
+        """Read a file that failed a few times more, before it is given up.
+
+        A camera that is gone is an answer too: the rest of its batch lands first.
+        """
         for seconds in TRIES:
-            if not isinstance(result, CameraError) or isinstance(result, SourceChanged):
+            if not isinstance(result, CameraError) or isinstance(result, FINAL):
                 break
-            self._wait(seconds)
+            self._pause(seconds)
             try:
                 result = copy_one(self._tree, wanted, self._disk, self._beat)
-            except CameraGone:
-                raise
             except (CameraError, FixityError) as error:
                 result = error
         return result
@@ -238,6 +239,13 @@ class Offload:
             file.path, target, file.size, file.mtime_ns, file.device, file.inode
         )
 
+    def _pause(self, seconds: float) -> None:
+        """Wait, and say meanwhile that we live: silence would be the end."""
+        while seconds > 0:
+            self._wait(min(seconds, LONGEST_SILENCE))
+            seconds -= LONGEST_SILENCE
+            self._progress()
+
     def _go(self, said: Said) -> None:
         answer = self._channel.ask(said)
         if not isinstance(answer, Go):
@@ -249,7 +257,7 @@ class Offload:
         if self._order.pace:
             ahead = self._read / self._order.pace - (time.monotonic() - self._begun)
             if ahead > 0:
-                self._wait(ahead)
+                self._pause(ahead)
 
     def _beat_only(self, count: int) -> None:
         del count

@@ -16,6 +16,7 @@ from dock_agent.bays.machine import (
     Event,
     Failed,
     Listed,
+    Lost,
     OutOfRoom,
     Sealed,
 )
@@ -132,6 +133,8 @@ class Clerk:
         self._move(move, reason=why.detail)
         if move is DockingMove.OUT_OF_ROOM:
             self._post(OutOfRoom(why.missing))
+        elif move is DockingMove.LOST:
+            self._post(Lost(why.detail))
         else:
             self._post(Failed(code, why.detail))
 

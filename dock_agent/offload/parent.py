@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import Protocol
@@ -22,6 +22,7 @@ from dock_agent.offload import process
 from dock_agent.offload.clerk import Clerk, Job, Post
 from dock_agent.offload.messages import Ended
 from dock_agent.recording import DockingId
+from dock_agent.store.db import translated
 from dock_agent.vault.bag import Sealer
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,14 @@ class Limits:
     pace: int = 0
 
 
+@dataclass(slots=True)
+class _Order:
+    """Whether a docking is still wanted; `reason` says why not."""
+
+    given_up: threading.Event = field(default_factory=threading.Event)
+    reason: str = "it was taken out"
+
+
 class ProcessOffloader:
     """Meets `Offloader` with a process for each docking."""
 
@@ -68,51 +77,56 @@ class ProcessOffloader:
         self._connect, self._sealer, self._limits = connect, sealer, limits
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([process.__name__])
-        self._running: dict[DockingId, tuple[threading.Thread, threading.Event]] = {}
+        self._running: dict[DockingId, tuple[threading.Thread, _Order]] = {}
 
     def start(self, job: Job, post: Post) -> None:
         self._forget_ended()
-        given_up = threading.Event()
+        wish = _Order()
         thread = threading.Thread(
             target=self._run,
-            args=(job, post, given_up),
+            args=(job, post, wish),
             name=f"docking-{job.docking}",
             daemon=True,
         )
-        self._running[job.docking] = thread, given_up
+        self._running[job.docking] = thread, wish
         thread.start()
 
     def cancel(self, docking: DockingId) -> None:
         if docking in self._running:
-            self._running[docking][1].set()
+            self._running[docking][1].given_up.set()
 
     def close(self) -> None:
-        for _, given_up in self._running.values():
-            given_up.set()
+        for _, wish in self._running.values():
+            wish.reason = "the agent was stopped"
+            wish.given_up.set()
         for thread, _ in self._running.values():
             thread.join(2 * GRACE)
 
     def _forget_ended(self) -> None:
         self._running = {
-            docking: (thread, given_up)
-            for docking, (thread, given_up) in self._running.items()
+            docking: (thread, wish)
+            for docking, (thread, wish) in self._running.items()
             if thread.is_alive()
         }
 
-    def _run(self, job: Job, post: Post, given_up: threading.Event) -> None:
+    def _run(self, job: Job, post: Post, wish: _Order) -> None:
         try:
-            with closing(self._connect()) as conn:
-                self._keep_books(conn, job, post, given_up)
+            with translated("the database"), closing(self._connect()) as conn:
+                self._keep_books(conn, job, post, wish)
         except DockError as error:
             log.warning("docking failed docking=%s %s", job.docking, error)
             post(Failed("D-31", str(error)))
+        except Exception as error:
+            # The last resort of this thread: a bay must never wait for nobody.
+            log.exception("docking failed docking=%s", job.docking)
+            post(Failed("D-1", f"{type(error).__name__}: {error}"))
 
     def _keep_books(
         self,
         conn: sqlite3.Connection,
         job: Job,
         post: Post,
-        given_up: threading.Event,
+        wish: _Order,
     ) -> None:
         clerk = Clerk(conn, self._sealer, job, post)
         order = clerk.open(self._limits.reserve, self._limits.pace)
@@ -123,17 +137,15 @@ class ProcessOffloader:
         child.start()
         theirs.close()
         with closing(ours):
-            self._converse(clerk, ours, given_up)
+            self._converse(clerk, ours, wish)
         _end(child)
 
-    def _converse(
-        self, clerk: Clerk, pipe: Connection, given_up: threading.Event
-    ) -> None:
+    def _converse(self, clerk: Clerk, pipe: Connection, wish: _Order) -> None:
         """Answer until the docking is over, the camera gone, or all is silent."""
         silent = 0.0
         while not clerk.over:
-            if given_up.is_set():
-                clerk.end(Ended("CameraGone", "it was taken out"))
+            if wish.given_up.is_set():
+                clerk.end(Ended("CameraGone", wish.reason))
                 return
             if not pipe.poll(STEP):
                 silent += STEP

@@ -1,11 +1,10 @@
 """Build what is on a simulated camera: playable clips, tracks, snapshots, a log.
 
-The names are those of a GA/T 947-style recorder. Where ffmpeg is installed
-each camera's clips are its own; otherwise the small ones that ship are used.
+The names are those of a GA/T 947-style recorder. With ffmpeg each camera's
+clips are its own; otherwise the small one that ships is used for all.
 """
 
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,10 +33,11 @@ class Card:
         return f"{self.model}:{self.serial}"
 
 
-def build(card: Card, root: Path, *, encode: bool = True) -> None:
+def build(card: Card, root: Path, ffmpeg: str | None = None) -> None:
     """Fill `root`, which must not exist, with the card's files.
 
-    Without `encode` equal cards are equal to the last byte and time stamp.
+    `ffmpeg` is the program, if there is one; without it equal cards are equal to
+    the last byte and time stamp.
     """
     day = f"{card.begin:%Y%m%d}"
     for name in ("VIDEO", "PHOTO", "LOG"):
@@ -48,7 +48,7 @@ def build(card: Card, root: Path, *, encode: bool = True) -> None:
         if number and number == card.recordings - 1:
             stem += "_IMP"  # the officer marked it as evidence
         video = root / "VIDEO" / day / f"{stem}.MP4"
-        _clip(card, number, video, encode=encode)
+        _clip(card, number, video, ffmpeg)
         track, photo = video.with_suffix(".NMEA"), root / "PHOTO" / day / f"{stem}.JPG"
         seed = f"{card.serial} {number}"
         track.write_text(walk(start, CLIP.seconds, seed), "ascii", newline="")
@@ -69,8 +69,7 @@ def _date(path: Path, when: datetime) -> None:
     os.utime(path, (when.timestamp(), when.timestamp()))
 
 
-def _clip(card: Card, number: int, path: Path, *, encode: bool) -> None:
-    ffmpeg = shutil.which("ffmpeg") if encode else None
+def _clip(card: Card, number: int, path: Path, ffmpeg: str | None) -> None:
     if ffmpeg is None or not _encoded(ffmpeg, card, number, path):
         _put("clip.mp4", path)
         note = f"{card.serial} {card.officer} {number}".encode()

@@ -26,7 +26,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """A table of the file: unknown keys are refused."""
 
 
-class Camera(Table, frozen=True):
+class Camera(Table, frozen=True, kw_only=True):
     """A camera of the story; `id` is what the steps call it.
 
     `begin` is when its first recording was started: 8 hours before the story.
@@ -40,13 +40,13 @@ class Camera(Table, frozen=True):
     begin: Aware | None = None
 
 
-class Happening(Table, frozen=True, tag_field="do"):
+class Happening(Table, frozen=True, kw_only=True, tag_field="do"):
     """What every step may have: `say`, a sentence for who watches."""
 
     say: str = ""
 
 
-class Dock(Happening, frozen=True, tag="dock"):
+class Dock(Happening, frozen=True, kw_only=True, tag="dock"):
     """A camera is put into a bay.
 
     It leaves again, or the agent dies, once this share of the card's bytes was
@@ -59,35 +59,35 @@ class Dock(Happening, frozen=True, tag="dock"):
     agent_dies_after: Share | None = None
 
 
-class Undock(Happening, frozen=True, tag="undock"):
+class Undock(Happening, frozen=True, kw_only=True, tag="undock"):
     """A bay is emptied."""
 
     bay: str
 
 
-class Wait(Happening, frozen=True, tag="wait"):
+class Wait(Happening, frozen=True, kw_only=True, tag="wait"):
     """Time passes."""
 
     hours: Annotated[float, Meta(gt=0)]
 
 
-class SetLink(Happening, frozen=True, tag="link"):
+class SetLink(Happening, frozen=True, kw_only=True, tag="link"):
     """The destination can be reached from now on, or cannot."""
 
     up: bool
 
 
-class SetRoom(Happening, frozen=True, tag="room"):
+class SetRoom(Happening, frozen=True, kw_only=True, tag="room"):
     """The vault may hold so many bytes from now on."""
 
     bytes: Annotated[int, Meta(ge=0)]
 
 
-class Sync(Happening, frozen=True, tag="sync"):
+class Sync(Happening, frozen=True, kw_only=True, tag="sync"):
     """What is due is sent."""
 
 
-class Expect(Happening, frozen=True, tag="expect"):
+class Expect(Happening, frozen=True, kw_only=True, tag="expect"):
     """How things stand; the story fails where they do not.
 
     A bay's state and colour; files verified; objects that wait, and that the
@@ -110,7 +110,7 @@ STEPS: Mapping[str, type[Happening]] = {
 }
 
 
-class Scenario(Table, frozen=True):
+class Scenario(Table, frozen=True, kw_only=True):
     """A whole story, which begins at `begin`."""
 
     name: str

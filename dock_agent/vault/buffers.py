@@ -4,8 +4,8 @@ import mmap
 import threading
 
 PAGE = 4096  # bytes: what O_DIRECT aligns to on every disk the vault may be on
-BLOCK = 1 << 20  # bytes in one buffer of a ring
-COUNT = 8  # buffers in a ring: 8 MiB is all that one docking holds
+BLOCK = 512 << 10  # bytes in one buffer of a ring
+COUNT = 8  # buffers in a ring: 4 MiB is all that one docking holds
 
 _own = threading.local()
 

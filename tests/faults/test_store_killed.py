@@ -1,16 +1,23 @@
 """Kill the station at every statement: no change lasts without its event."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing
-from multiprocessing import get_context
 from pathlib import Path
+
+import pytest
 
 from dock_agent.store import custody
 from dock_agent.store.db import connect
-from support import bookkeeper
+from support.books import ident
+from support.disks import SHARED_MEMORY
 
-MOST = 400  # statements
+BOOKKEEPER = Path(__file__).parent.parent / "support" / "bookkeeper.py"
 
 
 def kept(root: Path) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
@@ -39,25 +46,29 @@ def kept(root: Path) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
         return rows, told
 
 
-def test_a_kill_never_parts_a_change_from_its_event(tmp_path: Path) -> None:
-    context = get_context("forkserver")
-    context.set_forkserver_preload([bookkeeper.__name__])
-    ended, seen = None, set[int]()
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
+        yield Path(folder)
 
-    for statement in range(MOST):
-        root = tmp_path / str(statement)
-        root.mkdir()
-        station = context.Process(target=bookkeeper.main, args=(root, statement))
-        station.start()
-        station.join()
-        ended = station.exitcode
-        rows, told = kept(root)
-        seen.add(len(told))
+
+def test_a_kill_never_parts_a_change_from_its_event(memory: Path) -> None:
+    paths = os.pathsep.join((str(BOOKKEEPER.parent.parent), *sys.path))
+    done = subprocess.run(
+        [sys.executable, str(BOOKKEEPER), str(memory)],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+
+    ended = [int(line) for line in done.stdout.split()]
+    seen = set[int]()
+    for statement in range(len(ended)):
+        rows, told = kept(memory / str(statement))
         assert rows - told == set()
-        assert told - rows <= {("copying", "01JQ0000000000000000000001")}
-        if ended == 0:
-            break
-        assert ended == -signal.SIGKILL
+        assert told - rows <= {("copying", ident(1))}
+        seen.add(len(told))
 
-    assert ended == 0
-    assert len(seen) > 6
+    assert ended == [-signal.SIGKILL] * (len(ended) - 1) + [0]
+    assert len(ended) > 50
+    assert seen == set(range(max(seen) + 1))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dock_agent.bays.machine import Failed, Listed, OutOfRoom, Sealed
+from dock_agent.bays.machine import Failed, Listed, Lost, OutOfRoom, Sealed
 from dock_agent.offload.scan import MountedSource
 from dock_agent.recording import DockingState, FileState, TransferState
 from dock_agent.simulated.dock import StoryDisk
@@ -174,7 +174,7 @@ def test_a_camera_that_is_not_there_is_not_an_empty_camera(
     docking = bench.dock(tmp_path / "absent")
 
     assert docking.state is DockingState.INTERRUPTED
-    assert isinstance(bench.events[-1], Failed)
+    assert isinstance(bench.events[-1], Lost)
 
 
 def test_a_vault_without_room_refuses_before_the_first_byte(

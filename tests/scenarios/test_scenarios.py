@@ -1,6 +1,9 @@
 """Whole stories on a still clock; what the custody log says is kept to the byte."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -8,12 +11,15 @@ import pytest
 
 from dock_agent.custody import chain
 from dock_agent.errors import ConfigError
-from dock_agent.simulated.scenario import Scenario, Step, load, names
+from dock_agent.simulated.clock import BEGIN
+from dock_agent.simulated.scenario import STEPS, Expect, Scenario, load, names, parse
 from dock_agent.store import custody, dockings
 from dock_agent.store.db import connect_readonly
 from dock_agent.story import OtherwiseThanTold, Story, unheard
 from dock_agent.vault.verify import verify_bag, verify_rows
 from tools.make_golden import GOLDEN, played
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def test_the_five_stories_ship() -> None:
@@ -31,6 +37,57 @@ def test_the_custody_log_is_the_one_that_is_kept(name: str, tmp_path: Path) -> N
     golden = (GOLDEN / f"{name}.custody.jsonl").read_text("utf-8")
 
     assert played(name, tmp_path / "story") == golden
+
+
+def test_the_log_does_not_depend_on_where_and_by_whom_it_is_played(
+    tmp_path: Path,
+) -> None:
+    here = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    places = {
+        "east": here | {"TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "1"},
+        "west": here | {"TZ": "America/St_Johns", "PYTHONHASHSEED": "2"},
+    }
+    words = "from pathlib import Path; from tools.make_golden import played"
+    play = f"{words}; print(end=played('yank-midway', Path('story')))"
+
+    logs = []
+    for umask, (place, environment) in enumerate(places.items(), 0o022):
+        (tmp_path / place).mkdir()
+        done = subprocess.run(
+            [sys.executable, "-c", play],
+            cwd=tmp_path / place,
+            env=environment,
+            umask=umask,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        logs.append(done.stdout)
+
+    golden = (GOLDEN / "yank-midway.custody.jsonl").read_bytes()
+    assert logs == [golden, golden]
+
+
+@pytest.mark.parametrize("name", names())
+def test_nothing_half_there_is_left(name: str, tmp_path: Path) -> None:
+    played(name, tmp_path / "story")
+
+    assert list((tmp_path / "story/vault").rglob(".part-*")) == []
+
+
+def test_a_pull_keeps_what_was_read_whole_and_nothing_of_the_file_in_its_middle(
+    tmp_path: Path,
+) -> None:
+    story = Story(load("yank-midway"), tmp_path / "story", unheard)
+
+    story.take(story.scenario.steps[0])
+
+    sizes = sorted(
+        p.stat().st_size for p in (tmp_path / "story/cameras/a").rglob("*.*")
+    )
+    data = next((tmp_path / "story/vault/dockings").glob("*/*/*/*/*/data"))
+    kept = [p.stat().st_size for p in data.rglob("*") if p.is_file()]
+    assert 0 < sum(kept) < sum(sizes) // 2 < sum(kept) + sizes[-1]
+    story.close()
 
 
 @pytest.mark.parametrize("name", names())
@@ -83,8 +140,9 @@ def test_a_story_that_goes_otherwise_is_said_so(tmp_path: Path) -> None:
         name="x",
         about="nothing happens",
         bays=1,
+        begin=BEGIN,
         cameras=(),
-        steps=(Step(do="expect", verified=1),),
+        steps=(Expect(verified=1),),
     )
     story = Story(scenario, tmp_path / "story", unheard)
 
@@ -110,6 +168,27 @@ def test_the_log_in_the_database_is_the_log_that_was_played(tmp_path: Path) -> N
     conn = connect_readonly(tmp_path / "story/store.db")
     assert custody.log(conn) == log
     conn.close()
+
+
+def test_the_page_about_scenarios_tells_of_each_and_of_every_step() -> None:
+    page = (ROOT / "docs/scenarios.md").read_text("utf-8")
+
+    for name in names():
+        assert f"| `{name}` | {load(name).about} |" in page
+    for word, kind in STEPS.items():
+        fields = [f for f in kind.__struct_fields__ if f != "say"]
+        row = next(x for x in page.splitlines() if x.startswith(f"| `{word}` |"))
+        assert [f for f in fields if f"`{f}`" not in row] == []
+
+
+def test_the_example_on_that_page_is_a_scenario(tmp_path: Path) -> None:
+    page = (ROOT / "docs/scenarios.md").read_text("utf-8")
+    text = page.partition("```toml\n")[2].partition("```")[0]
+
+    story = Story(parse(text, "one-camera"), tmp_path / "story", unheard)
+
+    assert '"kind":"sealed"' in story.play()
+    story.close()
 
 
 def digests(folder: Path) -> list[str]:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from dock_agent.bays.machine import Event, Failed, OutOfRoom, Sealed
+from dock_agent.bays.machine import Event, Failed, Lost, OutOfRoom, Sealed
 
 PATIENCE = 60.0  # seconds
 STEP = 0.01
@@ -28,7 +28,7 @@ class Ending:
 
     def __call__(self, event: Event) -> None:
         self.events.append(event)
-        if isinstance(event, Sealed | Failed | OutOfRoom):
+        if isinstance(event, Sealed | Failed | Lost | OutOfRoom):
             self.over.set()
 
     def wait(self, patience: float = PATIENCE) -> Event:

@@ -16,6 +16,7 @@ from dock_agent.bays.machine import (
     Failed,
     Identified,
     Listed,
+    Lost,
     Offload,
     OutOfRoom,
     Returned,
@@ -41,6 +42,7 @@ EVENTS = st.one_of(
     st.builds(ChargeRead, st.integers(0, 100)),
     st.just(Undocked()),
     st.just(Returned()),
+    st.just(Lost("no such device")),
     st.just(Failed("D-10", "unreadable")),
 )
 ONE_OF_EACH: list[Event] = [
@@ -54,6 +56,7 @@ ONE_OF_EACH: list[Event] = [
     ChargeRead(98),
     Undocked(),
     Returned(),
+    Lost("no such device"),
     Failed("D-10", "unreadable"),
 ]
 QUIET: list[Event] = [
@@ -111,6 +114,23 @@ def test_a_camera_pulled_before_the_seal_must_come_back(done: int) -> None:
     assert bay.state is BayState.PULLED
     assert bay.colour is Colour.RED
     assert Cancel() in effects
+
+
+@pytest.mark.parametrize("done", range(1, len(QUIET)))
+def test_the_reader_s_error_before_the_word_of_the_pull_is_the_same_pull(
+    done: int,
+) -> None:
+    lost = walk(*QUIET[:done], Lost("no such device"))
+
+    assert lost.state is BayState.PULLED
+    assert walk(*QUIET[:done], Lost("x"), Undocked()).state is BayState.PULLED
+
+
+def test_a_camera_with_a_fault_that_is_taken_out_must_come_back() -> None:
+    bay = walk(*QUIET[:3], Failed("D-10", "unreadable"), Undocked())
+
+    assert bay.state is BayState.PULLED
+    assert bay.colour is Colour.RED
 
 
 def test_a_pulled_bay_still_says_how_far_it_got() -> None:

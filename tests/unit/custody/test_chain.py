@@ -14,6 +14,7 @@ from dock_agent.custody.chain import (
     canonical,
     digest,
     next_line,
+    split,
     verify,
     verify_docking,
 )
@@ -124,3 +125,60 @@ def test_equal_things_have_one_text(thing: object) -> None:
     text = canonical(thing)
 
     assert canonical(json.loads(text)) == text
+
+
+@pytest.mark.parametrize("text", ["a\u2028b", "a\u0085b", "a\u001cb", "a\nb", "a\rb"])
+def test_a_line_is_one_line_whatever_its_names_hold(text: str) -> None:
+    event = Event("verified", DOCKING, {"file": text})
+    first = next_line(EMPTY, EMPTY, event, AT)
+    head = Head(1, digest(first))
+    lines = [first, next_line(head, head, event, AT)]
+
+    read = split("".join(line + "\n" for line in lines))
+
+    assert read == lines
+    assert verify_docking(read, DOCKING).seq == 2
+
+
+def test_a_text_whose_end_is_missing_is_noticed() -> None:
+    with pytest.raises(CustodyError, match="line 2 is cut off"):
+        split("{}\n{")
+
+
+def test_what_is_no_text_has_no_place_in_the_log() -> None:
+    with pytest.raises(CustodyError, match="Unicode"):
+        canonical({"file": "\udcff.MP4"})
+
+
+@pytest.mark.parametrize(
+    "line", ["", "[]", "1", "[" * 100_000, '{"seq":1e0}', '{"a":1,"a":1}', '{"a": 1}']
+)
+def test_a_line_that_is_not_canonical_is_named(line: str) -> None:
+    with pytest.raises(CustodyError, match="line 1"):
+        verify([line])
+
+
+def test_a_line_kept_back_from_its_docking_is_noticed_in_the_whole_log() -> None:
+    first = next_line(EMPTY, EMPTY, Event("x", DOCKING), AT)
+    head = Head(1, digest(first))
+    second = next_line(head, EMPTY, Event("y", DOCKING), AT)
+
+    with pytest.raises(CustodyError, match="line 2: docking_seq is 1, not 2"):
+        verify([first, second])
+
+
+@given(st.integers(0, 4), st.integers(0, 10_000), st.integers(1, 255))
+def test_any_changed_byte_changes_the_head_or_is_noticed(
+    line: int, where: int, by: int
+) -> None:
+    lines, known = chain(5), verify(chain(5))
+    raw = bytearray(lines[line].encode())
+    raw[where % len(raw)] ^= by
+    lines[line] = raw.decode("utf-8", "replace")
+
+    try:
+        found = verify(lines)
+    except CustodyError:
+        return
+
+    assert found != known
