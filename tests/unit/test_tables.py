@@ -17,7 +17,7 @@ from dock_agent.sync import link, transfer
 from dock_agent.sync.link import LinkMove
 from dock_agent.sync.transfer import TransferMove
 
-TABLES = {
+TABLES: dict[str, tuple[Any, Any, Any]] = {
     "docking": (docking.MOVES, DockingState, DockingMove),
     "file": (file.MOVES, FileState, FileMove),
     "transfer": (transfer.MOVES, TransferState, TransferMove),
