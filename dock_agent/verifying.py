@@ -1,13 +1,13 @@
 """Check what the station holds: bags, rows, and the custody log."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
 import msgspec
 
 from dock_agent.config import Config
-from dock_agent.custody.signing import load_or_make
+from dock_agent.custody.signing import load
 from dock_agent.errors import ConfigError, CustodyError
 from dock_agent.recording import DockingId
 from dock_agent.store import custody, dockings
@@ -26,15 +26,20 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     custody: str
 
 
-def verify(config: Config, wanted: Sequence[str]) -> Verified:
+def verify(
+    config: Config, wanted: Sequence[str], show: Callable[[int, int], None]
+) -> Verified:
     """Check the dockings named (all of them if none is), and the custody log.
+
+    `show` hears how many dockings are done, of how many.
 
     Raises `ConfigError` for a docking that is not sealed or not known.
     """
-    key = load_or_make(config.signing_path).public
+    key = load(config.signing_path).public
     disk, whole = RealDisk(), Result()
     with closing(connect_readonly(config.store_path)) as conn:
-        for docking in _chosen(conn, wanted):
+        chosen = _chosen(conn, wanted)
+        for number, docking in enumerate(chosen, 1):
             bag = config.vault_path / docking.bag
             for part in (
                 verify_bag(disk, bag, docking.id, key),
@@ -45,6 +50,7 @@ def verify(config: Config, wanted: Sequence[str]) -> Verified:
                 whole.failed += [
                     Failure(f"{docking.id}/{f.id}", f.reason) for f in part.failed
                 ]
+            show(number, len(chosen))
         told = _custody(conn)
     return Verified(
         checked=whole.checked, ok=whole.ok, failed=tuple(whole.failed), custody=told

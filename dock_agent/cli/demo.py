@@ -16,7 +16,7 @@ import click
 def demo_(
     *, once: bool, scenario: str | None, folder: Path | None, listen: str, verbose: bool
 ) -> None:
-    """Dock simulated cameras, offload, prove, send, and show the page."""
+    """Show the whole station, with simulated cameras."""
     from dock_agent import log
     from dock_agent.demo import Wish, play, tell
 

@@ -19,7 +19,7 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.group("destinations")
 def destinations_() -> None:
-    """Look at the destinations of the configuration."""
+    """Try the destinations of the configuration."""
 
 
 @destinations_.command("test")

@@ -11,7 +11,7 @@ from dock_agent.errors import ConfigError
 @with_config
 @with_json
 def doctor_(config: Config, *, as_json: bool) -> None:
-    """Look at vault, database, bays, clock and destinations, and advise."""
+    """Look whether this machine is fit to be a station."""
     from dock_agent.examine import examine
 
     found = examine(config)

@@ -4,7 +4,7 @@ from contextlib import closing
 
 import click
 
-from dock_agent.cli.common import print_json, size, with_config, with_json
+from dock_agent.cli.common import print_json, progress, size, with_config, with_json
 from dock_agent.config import Config
 from dock_agent.errors import CustodyError, FixityError
 
@@ -17,12 +17,13 @@ from dock_agent.errors import CustodyError, FixityError
 def verify_(
     config: Config, ids: tuple[str, ...], *, everything: bool, as_json: bool
 ) -> None:
-    """Read the dockings IDS again from the disk and check every digest."""
+    """Read dockings again from the disk, and compare."""
     from dock_agent.verifying import verify
 
     if not ids and not everything:
         raise click.UsageError("say which dockings, or --all")
-    told = verify(config, ids)
+    with progress("Reading") as show:
+        told = verify(config, ids, show)
     if as_json:
         print_json(told)
     else:
@@ -45,7 +46,7 @@ def verify_(
 def recordings_(
     config: Config, camera: str | None, text: str | None, limit: int, *, as_json: bool
 ) -> None:
-    """List recordings, newest first, with their files and where each is."""
+    """List recordings, their files, and where each is."""
     from dock_agent.store import views
     from dock_agent.store.db import connect_readonly
 

@@ -4,7 +4,7 @@ from contextlib import closing
 
 import click
 
-from dock_agent.cli.common import print_json, with_config, with_json
+from dock_agent.cli.common import print_json, progress, with_config, with_json
 from dock_agent.config import Config
 from dock_agent.errors import Refused, SyncError
 
@@ -19,6 +19,7 @@ def sync_(config: Config, *, once: bool, verbose: bool, as_json: bool) -> None:
     from dock_agent import log
     from dock_agent.cli.run import until_told
     from dock_agent.clock import SystemClock
+    from dock_agent.store import transfers
     from dock_agent.store.db import connect
     from dock_agent.sync.open import open_all
     from dock_agent.sync.worker import Worker
@@ -30,7 +31,9 @@ def sync_(config: Config, *, once: bool, verbose: bool, as_json: bool) -> None:
         worker.run(lambda: connect(config.store_path), until_told())
         return
     with closing(connect(config.store_path)) as conn:
-        told = worker.run_once(conn)
+        due = transfers.waiting(conn).count
+        with progress("Sending") as show:
+            told = worker.run_once(conn, lambda done: show(done, due))
     if as_json:
         print_json(told)
     else:

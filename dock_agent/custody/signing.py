@@ -86,14 +86,17 @@ def load_or_make(path: Path) -> SigningKey:
     try:
         if not path.exists():
             _make(path)
-        return _load(path)
     except OSError as error:
         raise ConfigError(f"signing key {path}: {error.strerror}") from error
+    return load(path)
 
 
-def _load(path: Path) -> SigningKey:
+def load(path: Path) -> SigningKey:
+    """Read the station's key; raise `ConfigError` if there is none that is one."""
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise ConfigError(f"signing key {path}: {error.strerror}") from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigError(f"signing key {path} is not a PEM key: {error}") from error
     if not isinstance(key, Ed25519PrivateKey):

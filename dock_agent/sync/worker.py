@@ -56,6 +56,11 @@ class Summary:
     refused: int
 
 
+def unheard(count: int) -> None:
+    """Tell nobody."""
+    del count
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """Sends for every destination that the configuration names."""
@@ -81,12 +86,18 @@ class Worker:
             return self._refuse(conn, transfer, error)
         return self._confirm(conn, transfer, told)
 
-    def run_once(self, conn: sqlite3.Connection) -> Summary:
-        """Send until nothing is due any more, or a destination has to rest."""
+    def run_once(
+        self, conn: sqlite3.Connection, show: Callable[[int], None] = unheard
+    ) -> Summary:
+        """Send until nothing is due any more, or a destination has to rest.
+
+        `show` hears how many objects are confirmed so far.
+        """
         confirmed = 0
         for name in self.destinations:
             while (outcome := self.step(conn, name)) is not Outcome.IDLE:
                 confirmed += outcome is Outcome.CONFIRMED
+                show(confirmed)
         left = transfers.waiting(conn)
         return Summary(confirmed, left.count - left.refused, left.refused)
 

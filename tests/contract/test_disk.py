@@ -186,3 +186,12 @@ def test_a_block_that_fails_ends_its_barrier(disk: Disk, root: Path) -> None:
         put(disk, root / "a", b"a", sync=False)
 
     assert disk.exists(root / "a")
+
+
+def test_directories_are_told_apart_from_files(disk: Disk, root: Path) -> None:
+    disk.make_directory(root / "a/b")
+    put(disk, root / "a/file", b"x")
+
+    assert list(disk.directories(root)) == [root / "a", root / "a/b"]
+    assert list(disk.oddities(root)) == []
+    assert list(disk.directories(root / "absent")) == []

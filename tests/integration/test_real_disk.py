@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import mmap
+import os
 import stat
 import subprocess
 import sys
@@ -241,3 +242,16 @@ def test_a_large_copy_leaves_nothing_in_the_page_cache(medium: Path) -> None:
 def read_from_the_medium() -> int:
     account = Path("/proc/thread-self/io").read_text("ascii")
     return int(account.partition("\nread_bytes: ")[2].split()[0])
+
+
+def test_what_is_neither_a_file_nor_a_directory_is_an_oddity(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/file").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("folder/file")
+    (tmp_path / "way").symlink_to("folder")
+    os.mkfifo(tmp_path / "folder/pipe")
+
+    found = list(RealDisk().oddities(tmp_path))
+
+    assert found == [tmp_path / name for name in ("folder/pipe", "link", "way")]
+    assert list(RealDisk().directories(tmp_path)) == [tmp_path / "folder"]

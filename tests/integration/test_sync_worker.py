@@ -253,7 +253,7 @@ def test_our_own_file_that_cannot_be_read_goes_to_a_person(
     path.rename(path.with_name("elsewhere"))
     match harm:
         case "longer":
-            path.write_bytes(bytes(11))
+            path.write_bytes(path.with_name("elsewhere").read_bytes() + b"?")
         case "a link":
             path.symlink_to("elsewhere")
         case "a directory":
@@ -351,8 +351,10 @@ def test_a_worker_that_runs_sends_and_ends_when_it_is_told(
 def test_a_thread_that_fails_unforeseen_ends_the_worker_and_is_heard(
     bench: Bench, tmp_path: Path
 ) -> None:
-    bench.queue.docking(1, [10])
-    worker = Worker(bench.queue.vault, {CLOUD: Broken(bench.cloud)}, bench.clock)
+    Queue(bench.conn, tmp_path / "vault", bench.clock, [CLOUD, OTHER]).docking(1, [10])
+    broken, other = Broken(bench.cloud), SimulatedCloud(bench.clock)
+    both = {CLOUD: broken, OTHER: other}
+    worker = Worker(bench.queue.vault, both, bench.clock)
 
     with pytest.raises(ZeroDivisionError):
         worker.run(lambda: connect(tmp_path / "store.db"), threading.Event())

@@ -10,9 +10,8 @@ DAY = 1_772_697_600_000_000_000  # 2026-03-05 08:00 UTC, in nanoseconds
 
 
 def content(name: str, size: int) -> bytes:
-    """Return `size` bytes that only `name` has."""
-    block = hashlib.shake_256(name.encode("utf-8", "surrogateescape"))
-    return block.digest(min(size, 4096)) * (size // 4096 + 1) if size else b""
+    """Return `size` bytes that only `name` has, no two blocks alike."""
+    return hashlib.shake_256(name.encode("utf-8", "surrogateescape")).digest(size)
 
 
 def card(root: Path, sizes: Mapping[str, int]) -> Path:
@@ -20,7 +19,7 @@ def card(root: Path, sizes: Mapping[str, int]) -> Path:
     for name, size in sizes.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content(name, size)[:size])
+        path.write_bytes(content(name, size))
         os.utime(path, ns=(DAY, DAY))
     return root
 

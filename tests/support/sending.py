@@ -14,7 +14,7 @@ from dock_agent.sync.s3_client import Client, Place
 from dock_agent.sync.transport import Transport
 from support.seaweed import BUCKET, KEY_ID, SECRET
 
-KEY = "dockings/KT-Z1/2026 é+#?/data/DCIM/0001.MP4"
+KEY = "dockings/KT-Z1/2026 é+#?!*'()&=;:@,$%~/data/DCIM/0001.MP4"
 
 
 def sha256(data: bytes) -> Digest:
