@@ -1,22 +1,22 @@
 """The whole station in one place without root: cameras, agent, sync, store, page."""
 
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 
 import msgspec
 
 from dock_agent.clock import SystemClock
-from dock_agent.config import Config, load, parse
+from dock_agent.config import Config, parse
 from dock_agent.errors import DockError
 from dock_agent.recording import BayState
 from dock_agent.run import run
-from dock_agent.simulated import object_store
-from dock_agent.simulated.cards import Card, build, size
+from dock_agent.simulated import stage
+from dock_agent.simulated.scenario import Scenario
 from dock_agent.simulated.scenario import load as load_scenario
 from dock_agent.store import transfers, views
 from dock_agent.store.db import connect, connect_readonly
@@ -26,46 +26,14 @@ from dock_agent.sync.worker import Worker
 from dock_agent.watch import status
 from dock_agent.watch.compose import Watcher
 
-CARDS = (
-    Card("KT-Z1", "KTZ1A00042", "000231", 4),
-    Card("KT-Z2", "KTZ2A00107", "000118", 2),
-    Card("KT-Z3", "KTZ3A00017", "000123", 3),
-    Card("KT-Z6", "KTZ6A00255", "000307", 5),
-)
-DOCKING_SECONDS = 12  # how long the largest camera takes, so that it can be watched
 PAUSE = 2.0  # seconds between two officers
-CONFIG = """\
-[station]
-id = "demo"
-timezone = "UTC"
-
-[vault]
-path = "vault"
-reserve_bytes = 10000000
-
-[store]
-path = "station/store.db"
-
-[offload]
-pace = {pace}
-
-[web]
-listen = "{listen}"
-
-{bays}
-{destination}
-"""
-BAY = '[[bays]]\nname = "{name}"\nfolder = "bays/{name}"\n'
-DIRECTORY = '[[destinations]]\nname = "nas"\nkind = "directory"\npath = "nas"\n'
-S3 = """\
-[[destinations]]
-name = "cloud"
-kind = "s3"
-endpoint = "{endpoint}"
-bucket = "{bucket}"
-prefix = "demo/"
-credentials_file = "{credentials}"
-"""
+TICK = 0.5  # seconds between two looks
+SHOWN = {
+    BayState.COPYING: "{camera} is copied and verified",
+    BayState.CHECKING: "{camera}: everything is read once more",
+    BayState.SEALED: "{camera} is sealed: everything on it is safe here",
+    BayState.PULLED: "{camera} was pulled: nothing is lost, dock it again",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +59,17 @@ class Threads:
                 what()
             except DockError as error:
                 self.error = error
-                self.stop.set()
+            finally:
+                self.stop.set()  # none of the parts goes on without the others
 
         thread = threading.Thread(target=guarded)
         self._all.append(thread)
         thread.start()
+
+    def raise_what_ended_them(self) -> None:
+        """Raise what went wrong, if a part ended before it was asked to."""
+        if self.stop.is_set():
+            raise self.error or DockError("a part of the station ended by itself")
 
     def end(self) -> None:
         self.stop.set()
@@ -109,28 +83,71 @@ def play(wish: Wish, say: Callable[[str], None]) -> None:
     Raises what the station's parts raise.
     """
     with ExitStack() as stack:
-        folder = _folder(wish)
-        cards = _build_cards(folder, say)
-        config = _configure(folder, wish, cards, stack)
+        folder = stage.directory(wish.folder)
+        cameras = stage.cameras(folder, say)
+        config = stage.configure(folder, wish.listen, cameras, stack)
         threads = Threads()
         stack.callback(threads.end)
         page = stack.enter_context(_page(config))
-        ready = threading.Event()
-        threads.start(lambda: run(config, threads.stop, ready.set))
-        ready.wait(10)
-        clock = SystemClock()
-        worker = Worker(config.vault_path, open_all(config, clock), clock)
-        threads.start(
-            lambda: worker.run(lambda: connect(config.store_path), threads.stop)
-        )
+        _start(config, threads)
         say(f"The page: {page}   (IT: {page}it)")
-        say(f"The bays are directories in {folder / 'bays'}:")
-        say("  move a camera out of its bay while it copies, and back in again.")
-        _dock_all(cards, folder, threads.stop)
-        _wait(config, threads, once=wish.once)
-        if threads.error is not None:
-            raise threads.error
+        say(f"The bays are directories in {folder / 'bays'}. Try:")
+        say(f"  cd {quote(str(folder))}")
+        say("  mv bays/1/* .       # pull a camera while it copies,")
+        say("  mv KT-* bays/1/     # and dock it again")
+        _watch(_Watch(config, cameras, wish.once), threads.stop, say)
+        threads.raise_what_ended_them()
         for line in _summary(config):
+            say(line)
+
+
+def _start(config: Config, threads: Threads) -> None:
+    ready, clock = threading.Event(), SystemClock()
+    threads.start(lambda: run(config, threads.stop, ready.set))
+    ready.wait(10)
+    worker = Worker(config.vault_path, open_all(config, clock), clock)
+    threads.start(lambda: worker.run(lambda: connect(config.store_path), threads.stop))
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What is waited for, and what was said of it already."""
+
+    config: Config
+    cameras: list[stage.Docker]
+    once: bool
+    said: dict[str, str] = field(default_factory=dict)
+
+    def news(self) -> Iterator[str]:
+        """Yield what changed in the bays since the last look."""
+        last = status.read(self.config.snapshot_path)
+        for bay in last.bays if last is not None else ():
+            line = SHOWN.get(bay.state, "").format(camera=bay.camera)
+            if line and self.said.get(bay.name) != line:
+                yield f"  bay {bay.name}: {line}"
+            self.said[bay.name] = line
+
+    def done(self) -> bool:
+        """Whether every camera is sealed, and every file confirmed."""
+        last = status.read(self.config.snapshot_path)
+        sealed = last is not None and all(
+            bay.state is BayState.SEALED for bay in last.bays
+        )
+        with closing(connect_readonly(self.config.store_path)) as conn:
+            return sealed and transfers.waiting(conn).count == 0
+
+
+def _watch(watch: _Watch, stop: threading.Event, say: Callable[[str], None]) -> None:
+    """Dock one camera after the other, and tell what becomes of them."""
+    for docker in watch.cameras:
+        docker.dock()
+        for _ in range(int(PAUSE / TICK)):
+            for line in watch.news():
+                say(line)
+            if stop.wait(TICK):
+                return
+    while not (watch.once and watch.done()) and not stop.wait(TICK):
+        for line in watch.news():
             say(line)
 
 
@@ -140,12 +157,11 @@ def tell(wish: Wish, name: str, say: Callable[[str], None]) -> None:
     Raises `ConfigError` for a name nobody knows, and `OtherwiseThanTold`.
     """
     scenario = load_scenario(name)
-    folder = _folder(wish)
-    story = Story(scenario, folder / "story", say)
-    bays = "\n".join(BAY.format(name=n) for n in range(1, scenario.bays + 1))
-    text = CONFIG.format(pace=0, listen=wish.listen, bays=bays, destination="")
-    config = parse(text, base=folder / "story")
-    (folder / "story/station").mkdir()
+    folder = stage.directory(wish.folder) / "story"
+    shutil.rmtree(folder, ignore_errors=True)
+    story = Story(scenario, folder, say)
+    config = parse(_config_of(scenario, wish), base=folder)
+    (folder / "station").mkdir()
     pause, watcher = threading.Event(), Watcher(config)
     with closing(story), _page(config) as page:
         say(f"{scenario.about}\nThe page: {page}")
@@ -160,52 +176,12 @@ def tell(wish: Wish, name: str, say: Callable[[str], None]) -> None:
     say(f"It went as told. Its vault: {story.vault}")
 
 
-def _folder(wish: Wish) -> Path:
-    if wish.folder is not None:
-        wish.folder.mkdir(parents=True, exist_ok=True)
-        return wish.folder.resolve()
-    return Path(tempfile.mkdtemp(prefix="dock-demo-"))
-
-
-def _build_cards(folder: Path, say: Callable[[str], None]) -> list[tuple[Path, Card]]:
-    say("Filling the cameras …")
-    built = []
-    for card in CARDS:
-        path = folder / "cameras" / card.folder
-        shutil.rmtree(path, ignore_errors=True)
-        build(card, path, shutil.which("ffmpeg"))
-        built.append((path, card))
-    return built
-
-
-def _configure(
-    folder: Path, wish: Wish, cards: list[tuple[Path, Card]], stack: ExitStack
-) -> Config:
-    for number in range(1, len(cards) + 1):
-        bay = folder / "bays" / str(number)
-        shutil.rmtree(bay, ignore_errors=True)
-        bay.mkdir(parents=True)
-    (folder / "station").mkdir(exist_ok=True)
-    largest = max(size(path) for path, _ in cards)
-    text = CONFIG.format(
-        pace=largest // DOCKING_SECONDS,
-        listen=wish.listen,
-        bays="\n".join(BAY.format(name=n) for n in range(1, len(cards) + 1)),
-        destination=_destination(folder, stack),
-    )
-    path = folder / "station.toml"
-    path.write_text(text, encoding="utf-8")
-    return load(path)
-
-
-def _destination(folder: Path, stack: ExitStack) -> str:
-    weed = object_store.program()
-    if weed is None:
-        (folder / "nas").mkdir(exist_ok=True)
-        return DIRECTORY
-    store = stack.enter_context(object_store.running(weed, folder / "cloud"))
-    return S3.format(
-        endpoint=store.endpoint, bucket=store.bucket, credentials=store.credentials
+def _config_of(scenario: Scenario, wish: Wish) -> str:
+    return stage.CONFIG.format(
+        pace=0,
+        listen=stage.free(wish.listen),
+        bays=stage.bays(scenario.bays),
+        destination="",
     )
 
 
@@ -220,37 +196,21 @@ def _page(config: Config) -> Iterator[str]:
         page.close()
 
 
-def _dock_all(
-    cards: list[tuple[Path, Card]], folder: Path, stop: threading.Event
-) -> None:
-    for number, (path, card) in enumerate(cards, 1):
-        path.rename(folder / "bays" / str(number) / card.folder)
-        if stop.wait(PAUSE):
-            return
-
-
-def _wait(config: Config, threads: Threads, *, once: bool) -> None:
-    while not threads.stop.wait(0.5):
-        if once and _done(config):
-            return
-
-
-def _done(config: Config) -> bool:
-    last = status.read(config.snapshot_path)
-    if last is None or len(last.bays) < len(CARDS):
-        return False
-    sealed = all(bay.state is BayState.SEALED for bay in last.bays)
-    with closing(connect_readonly(config.store_path)) as conn:
-        return sealed and transfers.waiting(conn).count == 0
-
-
 def _summary(config: Config) -> list[str]:
     with closing(connect_readonly(config.store_path)) as conn:
-        taken = views.taken_in(conn)
-        confirmed = transfers.confirmed(conn)
+        taken, lines = views.taken_in(conn), views.dockings(conn)
+        confirmed, waiting = transfers.confirmed(conn), transfers.waiting(conn).count
+    rows = [("bay", "camera", "files", "MB", "state")]
+    rows += [
+        (line.bay, line.camera, str(line.files), f"{line.size / 1e6:.1f}", line.state)
+        for line in reversed(lines)
+    ]
     return [
-        f"{taken.files} files, {taken.size / 1e6:.1f} MB: verified, sealed and signed.",
-        f"{confirmed} objects confirmed by the destination.",
-        f"Check it without us: cd {config.vault_path}/dockings/*/*/*/*/* &&",
-        "  sha256sum -c manifest-sha256.txt   (each docking is a folder of its own)",
+        *(f"  {b:<5}{c:<20}{n:>5}{mb:>7}  {state}" for b, c, n, mb, state in rows),
+        f"{taken.files} files, {taken.size / 1e6:.1f} MB: verified on the disk.",
+        f"{confirmed} objects confirmed by the destination, {waiting} waiting.",
+        "Check it without us:",
+        f"  for bag in {quote(str(config.vault_path))}/dockings/*/*/*/*/*; do",
+        '    (cd "$bag" && sha256sum --quiet -c manifest-sha256.txt && echo "$bag OK")',
+        "  done",
     ]

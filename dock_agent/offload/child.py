@@ -29,6 +29,7 @@ from dock_agent.offload.messages import (
     GivenUp,
     Go,
     Heard,
+    Held,
     Inventory,
     Matched,
     Named,
@@ -139,8 +140,8 @@ class Offload:
             raise NoRoom(f"{missing} bytes are missing in the vault", missing)
 
     def _matches(self, file: Planned) -> bool:
-        """Whether the camera still has the very bytes that are held already."""
-        if file.held is None:
+        """Whether the camera and the vault still have the very bytes that are held."""
+        if file.held is None or not self._still_held(file.held):
             return False
         try:
             found = camera.digest_source(self._tree, self._wanted(file), self._beat)
@@ -148,12 +149,19 @@ class Offload:
             raise
         except CameraError:
             return False  # copying will say what is wrong
-        if found != file.held:
+        if found != file.held.digest:
             return False
         self._go(Matched(file.id, found))
         self._safe += 1
         self._progress()
         return True
+
+    def _still_held(self, held: Held) -> bool:
+        """Read the earlier copy from the medium: it may have rotted, or be gone."""
+        with vault_errors():
+            if not self._disk.exists(held.path):
+                return False
+            return self._disk.reread(held.path, self._beat_only).digest == held.digest
 
     def _copy(self, batch: Sequence[Planned]) -> None:
         wanted = [self._wanted(file) for file in batch]

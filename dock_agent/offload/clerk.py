@@ -33,6 +33,7 @@ from dock_agent.offload.messages import (
     GivenUp,
     Go,
     Heard,
+    Held,
     Inventory,
     Matched,
     Named,
@@ -216,10 +217,12 @@ class Clerk:
             self._conn, self._job.camera, found.path, found.size, found.mtime_ns
         )
         planned = _plan(ident, entry.stored, found)
-        if earlier is None:
+        if earlier is None or earlier.sha256 is None:
             return planned
         self._held[ident] = earlier.id
-        return replace(planned, held=earlier.sha256)
+        bag = dockings.get(self._conn, earlier.docking).bag
+        copy = self._sealer.root / bag / "data" / earlier.stored
+        return replace(planned, held=Held(copy, earlier.sha256))
 
     def _queue(self, conn: sqlite3.Connection, file: File) -> None:
         path = str(self._job.bag / "data" / file.stored)

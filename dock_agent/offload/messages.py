@@ -28,12 +28,20 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A copy that an earlier docking made: where it is, and what it was."""
+
+    path: Path
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """What the parent says about one listed file.
 
-    `stored` is its name below the bag's `data/`. `held` is the digest an earlier
-    docking of this camera recorded for the same path, size and time: then the
-    source is read and compared, and copied only if it differs.
+    `stored` is its name below the bag's `data/`. `held` is what an earlier
+    docking of this camera has under the same path, size and time: the camera and
+    that copy are read and compared, and the file is copied if either differs.
     """
 
     id: FileId
@@ -43,7 +51,7 @@ class Planned:
     mtime_ns: int
     device: int
     inode: int
-    held: Digest | None = None
+    held: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)

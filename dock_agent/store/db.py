@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from dock_agent.errors import (
     DockError,
@@ -62,7 +63,7 @@ def connect(
     with translated(path):
         conn = sqlite3.connect(path, isolation_level=None, timeout=patience)
         try:
-            _set_up(conn, path)
+            _set_up(conn, path, patience)
             _bring_up_to_date(conn, path, create=create)
         except BaseException:
             conn.close()
@@ -108,9 +109,16 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         yield conn
 
 
-def _set_up(conn: sqlite3.Connection, path: Path) -> None:
+def _set_up(conn: sqlite3.Connection, path: Path, patience: float) -> None:
     conn.row_factory = sqlite3.Row
-    conn.execute("PRAGMA journal_mode = WAL")
+    # SQLite itself does not wait for another process that switches just now.
+    switch = Retrying(
+        retry=retry_if_exception(_is_busy),
+        stop=stop_after_delay(patience),
+        wait=wait_random(0, 0.05),
+        reraise=True,
+    )
+    switch(conn.execute, "PRAGMA journal_mode = WAL")
     conn.execute("PRAGMA synchronous = FULL")  # a custody row survives a power cut
     conn.execute("PRAGMA foreign_keys = ON")
     answers = (
@@ -120,6 +128,10 @@ def _set_up(conn: sqlite3.Connection, path: Path) -> None:
     )
     if answers != ("wal", FULL_SYNC, 1):
         raise StoreError(f"{path} cannot be made durable: SQLite answers {answers}")
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.Error) and _told(error)[0] is StoreLocked
 
 
 def _bring_up_to_date(conn: sqlite3.Connection, path: Path, *, create: bool) -> None:

@@ -128,11 +128,15 @@ def _summary(listing: Listing) -> dict[str, Any]:
 def held(
     conn: sqlite3.Connection, camera: CameraId, path: bytes, size: int, mtime_ns: int
 ) -> File | None:
-    """Return the newest verified copy of this name, size and time, if any."""
+    """Return the newest verified copy of this name, size and time, if any.
+
+    Only of a sealed docking: nothing may rest on one that is still open.
+    """
     row = conn.execute(
         "SELECT file.* FROM file JOIN docking ON docking.id = file.docking"
         " WHERE file.path = ? AND docking.camera = ? AND file.size = ?"
         " AND file.mtime_ns = ? AND file.state = 'verified'"
+        " AND docking.state = 'sealed'"
         " ORDER BY file.id DESC LIMIT 1",
         (path, camera, size, mtime_ns),
     ).fetchone()

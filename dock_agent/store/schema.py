@@ -31,7 +31,7 @@ CREATE TABLE docking (
     reason TEXT
 ) STRICT;
 CREATE INDEX docking_open ON docking (camera, state) WHERE state <> 'sealed';
-CREATE INDEX docking_camera ON docking (camera, id);
+CREATE INDEX docking_camera ON docking (camera);  -- and the order of writing
 CREATE INDEX docking_opened ON docking (opened_at);
 
 CREATE TABLE recording (

@@ -118,14 +118,14 @@ def queue(conn: sqlite3.Connection) -> list[QueueLine]:
 
 
 def owed(conn: sqlite3.Connection) -> list[Owed]:
-    """Return the cameras whose latest docking left something on them."""
+    """Return the cameras whose docking that was written last left something."""
     rows = conn.execute(
         "SELECT d.*, (SELECT count(*) FROM file WHERE docking = d.id"
         "  AND state IN ('verified', 'held')) AS done,"
         " (SELECT count(*) FROM file WHERE docking = d.id"
         "  AND state <> 'skipped') AS total"
         " FROM camera CROSS JOIN docking AS d ON d.id = (SELECT id FROM docking"
-        "  WHERE camera = camera.id ORDER BY id DESC LIMIT 1)"
+        "  WHERE camera = camera.id ORDER BY rowid DESC LIMIT 1)"
         " WHERE d.state IN ('interrupted', 'waiting', 'fault') OR d.complete = 0"
         " ORDER BY d.id"
     )

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from dock_agent.bays.machine import Failed, Listed, Lost, OutOfRoom, Sealed
+from dock_agent.offload.messages import AllCopied
 from dock_agent.offload.scan import MountedSource
 from dock_agent.recording import DockingState, FileState, TransferState
 from dock_agent.simulated.dock import StoryDisk
 from dock_agent.store import custody, files, transfers, views
 from dock_agent.vault.layout import PART
+from dock_agent.vault.lock import lock_bag
 from dock_agent.vault.verify import verify_bag
 from support.bench import BAY, CAMERA, KEY, Bench
 from support.cards import NAMES, card, content, digests, hostile
@@ -100,6 +102,41 @@ def test_the_same_card_again_copies_nothing_and_is_sealed(
     assert [p.name for p in (bench.bag(again) / "data").iterdir()] == [
         "=held-sha256.txt"
     ]
+
+
+@pytest.mark.parametrize("harm", ["rotten", "gone"])
+def test_a_held_copy_that_is_no_longer_sound_is_made_again(
+    bench: Bench, camera: Path, harm: str
+) -> None:
+    first = bench.dock(camera)
+    copy = bench.bag(first) / "data/PHOTO/0001.JPG"
+    if harm == "gone":
+        copy.unlink()
+    else:
+        copy.chmod(0o600)
+        copy.write_bytes(b"x" + copy.read_bytes()[1:])
+
+    second = bench.dock(camera)
+
+    again = bench.bag(second) / "data/PHOTO/0001.JPG"
+    assert again.read_bytes() == (camera / "PHOTO/0001.JPG").read_bytes()
+    assert bench.files(second)["PHOTO/0001.JPG"].state is FileState.VERIFIED
+    assert bench.files(second)["VIDEO/0001.MP4"].state is FileState.HELD
+
+
+def test_nothing_rests_on_a_docking_that_is_not_sealed(
+    bench: Bench, camera: Path
+) -> None:
+    open_still = bench.dies_at(camera, AllCopied, before=True)
+    lock = lock_bag(bench.bag(open_still))  # as if its child still lived
+    assert lock is not None
+
+    second = bench.dock(camera)
+
+    os.close(lock)
+    states = {f.state for f in bench.files(second).values()}
+    assert states == {FileState.VERIFIED}
+    assert second.complete
 
 
 def test_a_changed_file_under_an_old_name_is_copied_beside_the_old_one(

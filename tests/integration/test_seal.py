@@ -175,10 +175,12 @@ def test_what_an_unfinished_seal_left_is_written_anew(
     assert wrong(bench, docking) == []
 
 
+@pytest.mark.parametrize("state", ["interrupted", "checking"])
 def test_a_quarantined_file_keeps_its_docking_incomplete(
-    bench: Bench, tmp_path: Path
+    bench: Bench, tmp_path: Path, state: str
 ) -> None:
     docking = stopped(bench, tmp_path)
+    bench.conn.execute("UPDATE docking SET state = ?", (state,))
     victim = bench.files(docking)["VIDEO/1.MP4"]
     (bench.bag(docking) / "data/VIDEO/1.MP4").unlink()
     with transaction(bench.conn):

@@ -127,8 +127,7 @@ def test_a_recording_that_an_earlier_docking_holds_is_shown_there_once(
     books.prove(first)
     books.name(first, to=[MAIN, NAS])
     books.confirm(books.claimed(MAIN))
-    books.open(2)
-    (again,) = books.inventory(ident(2), ["DCIM/0001.MP4"])
+    again = record(books, books.open(2), 2)
     with transaction(books.conn):
         files.matched(books.conn, again, first, books.at)
 

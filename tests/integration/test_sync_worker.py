@@ -23,7 +23,13 @@ from dock_agent.simulated.clock import ManualClock
 from dock_agent.simulated.cloud import Lie, SimulatedCloud
 from dock_agent.store import custody, destinations, transfers
 from dock_agent.store.db import connect, transaction
-from dock_agent.sync.destination import Confirmation, Object, Progress, Remember
+from dock_agent.sync.destination import (
+    Confirmation,
+    Destination,
+    Object,
+    Progress,
+    Remember,
+)
 from dock_agent.sync.policy import CEILING, LEASE
 from dock_agent.sync.worker import Outcome, Worker
 from support.queues import CLOUD, SEAL, Queue, states
@@ -353,7 +359,7 @@ def test_a_thread_that_fails_unforeseen_ends_the_worker_and_is_heard(
 ) -> None:
     Queue(bench.conn, tmp_path / "vault", bench.clock, [CLOUD, OTHER]).docking(1, [10])
     broken, other = Broken(bench.cloud), SimulatedCloud(bench.clock)
-    both = {CLOUD: broken, OTHER: other}
+    both: dict[DestinationName, Destination] = {CLOUD: broken, OTHER: other}
     worker = Worker(bench.queue.vault, both, bench.clock)
 
     with pytest.raises(ZeroDivisionError):

@@ -1,0 +1,82 @@
+"""The first thing anybody runs: the whole station in one process tree."""
+
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+from support.programs import command
+
+DEMO = command("dock-agent", "demo", "--once")
+
+
+def demo(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*DEMO, "--listen", "127.0.0.1:0", *words],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+
+
+def test_four_cameras_are_docked_proved_sent_and_can_be_checked_without_us(
+    tmp_path: Path,
+) -> None:
+    done = demo("--dir", str(tmp_path / "a demo"))
+
+    assert done.returncode == 0, done.stderr
+    assert "46 files" in done.stdout
+    assert "objects confirmed by the destination, 0 waiting" in done.stdout
+    assert done.stdout.count("is sealed") == 4
+    told = done.stdout.partition("Check it without us:\n")[2]
+    checked = subprocess.run(
+        ["sh", "-c", told], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.count(" OK\n") == 4
+
+
+def test_a_scenario_is_played_and_its_vault_is_left_to_be_looked_at(
+    tmp_path: Path,
+) -> None:
+    done = demo("--dir", str(tmp_path), "--scenario", "full-disk")
+
+    assert done.returncode == 0, done.stderr
+    assert "Don't dock here" in done.stdout
+    vault = Path(re.findall(r"Its vault: (.*)", done.stdout)[0])
+    bags = sorted(vault.glob("dockings/*/*/*/*/*"))
+    infos = [(bag / "bag-info.txt").read_text("utf-8") for bag in bags]
+    assert ["Dock-Complete: true" in info for info in infos] == [False, True]
+
+
+def test_a_scenario_can_be_played_again_in_the_same_place(tmp_path: Path) -> None:
+    first = demo("--dir", str(tmp_path), "--scenario", "full-disk")
+
+    again = demo("--dir", str(tmp_path), "--scenario", "full-disk")
+
+    assert (first.returncode, again.returncode) == (0, 0)
+
+
+def test_a_taken_port_is_no_reason_not_to_begin(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+
+        done = demo(
+            "--dir", str(tmp_path), "--scenario", "full-disk", "--listen", listen
+        )
+
+    assert done.returncode == 0, done.stderr
+    assert listen not in done.stdout
+
+
+def test_somebody_s_directory_is_refused_and_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "bays/1").mkdir(parents=True)
+
+    done = demo("--dir", str(tmp_path))
+
+    assert done.returncode == 2
+    assert "not empty" in done.stderr
+    assert (tmp_path / "bays/1").exists()
