@@ -189,7 +189,10 @@ def test_one_bad_name_in_a_batch_keeps_the_whole_batch_back(books: Books) -> Non
 def test_a_copy_is_held_only_by_this_camera_under_this_name_size_and_time(
     books: Books,
 ) -> None:
-    file = books.verified(books.open())
+    docking = books.open()
+    file = books.verified(docking)
+    assert files.held(books.conn, CAMERA, b"a.MP4", 5000, 7) is None  # not sealed yet
+    books.sealed(docking)
 
     found = files.held(books.conn, CAMERA, b"a.MP4", 5000, 7)
 
@@ -209,6 +212,8 @@ def test_the_newest_verified_copy_holds_and_a_doubted_one_never(books: Books) ->
     second = books.verified(books.open(2))
     with transaction(books.conn):
         files.quarantined(books.conn, second, "differs", books.at)
+    for number in (1, 2):
+        books.sealed(ident(number))
 
     found = files.held(books.conn, CAMERA, b"a.MP4", 5000, 7)
 

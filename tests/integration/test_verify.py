@@ -119,6 +119,15 @@ def test_what_nobody_listed_is_noticed(
     assert reason in reasons(check(bench, docking))
 
 
+def test_a_file_that_is_missing_is_named(bench: Bench, docking: Docking) -> None:
+    (bench.bag(docking) / "data/LOG/empty").unlink()
+
+    found = check(bench, docking)
+
+    assert "data/LOG/empty is missing" in reasons(found)
+    assert (found.checked, found.ok) == (1, 1)
+
+
 FORGED: dict[str, Callable[[Path], object]] = {
     "Payload-Oxum is not": lambda bag: edit(bag / "bag-info.txt", ".2\n", ".3\n"),
     "External-Identifier is not": lambda bag: edit(

@@ -98,6 +98,10 @@ class Books:
             change = Change(expected, to, **facts)
             dockings.set_state(self.conn, docking, change, self.at)
 
+    def sealed(self, docking: DockingId) -> None:
+        for to in (DockingState.COPYING, DockingState.CHECKING, DockingState.SEALED):
+            self.move(docking, to)
+
     def add(
         self,
         docking: DockingId,
