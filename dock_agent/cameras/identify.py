@@ -41,7 +41,7 @@ def camera_id(text: str, profiles: Sequence[Profile]) -> tuple[CameraId, Profile
     mark = ":" if ":" in text else "_"
     model, _, serial = text.partition(mark)
     profile = find(profiles, model)
-    if not serial or (profile.name == GENERIC.name and mark == "_"):
+    if not model or not serial or (profile.name == GENERIC.name and mark == "_"):
         return CameraId(f"{GENERIC.name}:{_safe(text)}"), GENERIC
     if profile.name == GENERIC.name:
         return CameraId(f"{_safe(model)}:{_safe(serial)}"), profile
