@@ -19,7 +19,7 @@ from dock_agent.simulated import stage
 from dock_agent.simulated.scenario import Scenario
 from dock_agent.simulated.scenario import load as load_scenario
 from dock_agent.store import transfers, views
-from dock_agent.store.db import connect, connect_readonly
+from dock_agent.store.db import connect, reading
 from dock_agent.story import Story
 from dock_agent.sync.open import open_all
 from dock_agent.sync.worker import Worker
@@ -133,7 +133,7 @@ class _Watch:
         sealed = last is not None and all(
             bay.state is BayState.SEALED for bay in last.bays
         )
-        with closing(connect_readonly(self.config.store_path)) as conn:
+        with reading(self.config.store_path) as conn:
             return sealed and transfers.waiting(conn).count == 0
 
 
@@ -197,7 +197,7 @@ def _page(config: Config) -> Iterator[str]:
 
 
 def _summary(config: Config) -> list[str]:
-    with closing(connect_readonly(config.store_path)) as conn:
+    with reading(config.store_path) as conn:
         taken, lines = views.taken_in(conn), views.dockings(conn)
         confirmed, waiting = transfers.confirmed(conn), transfers.waiting(conn).count
     rows = [("bay", "camera", "files", "MB", "state")]

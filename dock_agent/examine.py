@@ -11,7 +11,7 @@ from dock_agent.config import Config
 from dock_agent.errors import DockError, StoreError
 from dock_agent.recording import DestinationName, ReadBack
 from dock_agent.store import custody
-from dock_agent.store.db import connect_readonly
+from dock_agent.store.db import reading
 from dock_agent.sync.open import open_destination
 from dock_agent.vault.layout import PART
 from dock_agent.vault.real import RealDisk
@@ -72,7 +72,7 @@ def _vault(config: Config) -> str:
 
 
 def _database(config: Config) -> str:
-    with closing(connect_readonly(config.store_path)) as conn:
+    with reading(config.store_path) as conn:
         head = custody.check(conn)
     return f"{config.store_path}, custody log whole, {head.seq} lines"
 

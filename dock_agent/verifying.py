@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
 
 import msgspec
 
@@ -11,7 +10,7 @@ from dock_agent.custody.signing import load
 from dock_agent.errors import ConfigError, CustodyError
 from dock_agent.recording import DockingId
 from dock_agent.store import custody, dockings
-from dock_agent.store.db import connect_readonly
+from dock_agent.store.db import reading
 from dock_agent.store.dockings import Docking
 from dock_agent.vault.real import RealDisk
 from dock_agent.vault.verify import Failure, Result, verify_bag, verify_rows
@@ -37,7 +36,7 @@ def verify(
     """
     key = load(config.signing_path).public
     disk, whole = RealDisk(), Result()
-    with closing(connect_readonly(config.store_path)) as conn:
+    with reading(config.store_path) as conn:
         chosen = _chosen(conn, wanted)
         for number, docking in enumerate(chosen, 1):
             bag = config.vault_path / docking.bag

@@ -13,9 +13,9 @@ from dock_agent.config import Config
 from dock_agent.errors import StoreError
 from dock_agent.recording import CameraId, FileId, RecordingId
 from dock_agent.store import views
+from dock_agent.store.db import reading
 from dock_agent.store.views import RecordingLine, Search
 from web_status.custody_words import entry
-from web_status.reading import reading
 from web_status.visitor import require_local
 
 PAGE = 50  # recordings
@@ -53,7 +53,7 @@ def blueprint(config: Config) -> Blueprint:
     def file(ident: int) -> str:
         if ident > LARGEST_ID:
             raise NotFound("No file has this number.")
-        with reading(config) as conn:
+        with reading(config.store_path) as conn:
             try:
                 found = views.file(conn, FileId(ident))
                 lines = views.custody_of_file(conn, FileId(ident))
@@ -89,7 +89,7 @@ def _after(text: str) -> tuple[str, RecordingId]:
 
 
 def _page(config: Config, search: Search) -> Page:
-    with reading(config) as conn:
+    with reading(config.store_path) as conn:
         found = views.recordings(conn, search)
     shown = tuple(found[:PAGE])
     last = shown[-1] if len(found) > PAGE else None
@@ -99,7 +99,7 @@ def _page(config: Config, search: Search) -> Page:
 def _recording(config: Config, ident: str) -> RecordingLine:
     if not ULID.fullmatch(ident):
         raise NotFound("No recording has this id.")
-    with reading(config) as conn:
+    with reading(config.store_path) as conn:
         try:
             return views.recording(conn, RecordingId(ident))
         except StoreError as error:

@@ -7,9 +7,9 @@ from flask import Blueprint, render_template, request
 from dock_agent.config import Config
 from dock_agent.errors import StoreError
 from dock_agent.store import views
+from dock_agent.store.db import reading
 from dock_agent.store.views import DockingLine, Owed, QueueLine
 from web_status.facts import Facts
-from web_status.reading import reading
 from web_status.visitor import require_local
 
 LATEST = 50  # dockings looked at for ones that were interrupted
@@ -49,7 +49,7 @@ def blueprint(facts: Facts) -> Blueprint:
 def remembered(config: Config) -> Remembered:
     """Read what the page shows of the store, or why it cannot be read."""
     try:
-        with reading(config) as conn:
+        with reading(config.store_path) as conn:
             latest = views.dockings(conn, limit=LATEST)
             return Remembered(
                 queue=tuple(views.queue(conn)),

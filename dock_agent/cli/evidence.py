@@ -1,7 +1,5 @@
 """verify and recordings: what the station holds, and whether it is whole."""
 
-from contextlib import closing
-
 import click
 
 from dock_agent.cli.common import print_json, progress, size, with_config, with_json
@@ -48,9 +46,9 @@ def recordings_(
 ) -> None:
     """List recordings, their files, and where each is."""
     from dock_agent.store import views
-    from dock_agent.store.db import connect_readonly
+    from dock_agent.store.db import reading
 
-    with closing(connect_readonly(config.store_path)) as conn:
+    with reading(config.store_path) as conn:
         search = views.Search(camera=camera, text=text, limit=limit)
         found = views.recordings(conn, search)
     if as_json:

@@ -247,9 +247,8 @@ class Clerk:
                 disk.sync_directory(wrong.parent)
 
     def _seal(self) -> None:
-        self.over = True
         told = seal(self._conn, self._sealer, self._job.docking)
-        self._state = DockingState.SEALED
+        self.over, self._state = True, DockingState.SEALED
         if told.complete:
             self._post(Sealed(told.safe))
             return

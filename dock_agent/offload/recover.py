@@ -117,7 +117,12 @@ class _Settling:
         """Return the stored names on the disk; parts are deleted on the way."""
         names = set()
         with vault_errors():
+            odd = set(self._disk.oddities(self._data))
+            for path in sorted(odd):  # no pipe and no link is ever opened
+                self._stray(str(path.relative_to(self._data)))
             for path in self._disk.listing(self._data):
+                if path in odd:
+                    continue
                 if path.name.startswith(PART):
                     self._disk.unlink(path)
                     self._found.parts += 1

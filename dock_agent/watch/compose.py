@@ -3,7 +3,6 @@
 import os
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from dock_agent.clock import Instant, stamp, unstamp
 from dock_agent.config import Config
 from dock_agent.recording import BayName, BayState, Colour, LinkState
 from dock_agent.store import destinations, transfers, views
-from dock_agent.store.db import connect_readonly
+from dock_agent.store.db import reading
 from dock_agent.watch.eta import Pace
 from dock_agent.watch.status import (
     BayStatus,
@@ -67,7 +66,7 @@ def current(config: Config, now: datetime) -> Status:
     last = read(config.snapshot_path)
     if last is not None and last.live and abs(now - unstamp(last.at)) <= FRESH:
         return last
-    with closing(connect_readonly(config.store_path)) as conn:
+    with reading(config.store_path) as conn:
         at = Instant(now, 0, "", trusted=False)
         empty = tuple(bay_status(Bay(name), now, None) for name in config.bay_names())
         shown = last.bays if last is not None else empty

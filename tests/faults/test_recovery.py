@@ -133,6 +133,20 @@ def test_a_file_that_no_row_proves_is_set_aside_and_told_of(
     assert '"kind":"stray"' in custody.log(bench.conn)
 
 
+def test_a_pipe_or_a_link_in_the_vault_is_set_aside_and_never_opened(
+    bench: Bench, source: Path
+) -> None:
+    docking = bench.dies_at(source, Named, before=False)
+    os.mkfifo(bench.bag(docking) / "data/pipe")
+    (bench.bag(docking) / "data/link").symlink_to("/etc/passwd")
+
+    found = recover(bench.conn, bench.sealer)
+
+    assert found.strays == 2
+    kept = bench.vault / "quarantine" / docking.id
+    assert {path.name for path in kept.iterdir()} == {"pipe", "link"}
+
+
 def test_a_docking_that_is_still_being_written_is_left_alone(
     bench: Bench, source: Path
 ) -> None:

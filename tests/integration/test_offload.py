@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dock_agent.bays.machine import Failed, Listed, Lost, OutOfRoom, Sealed
-from dock_agent.offload.messages import AllCopied
+from dock_agent.offload.messages import AllCopied, Found
 from dock_agent.offload.scan import MountedSource
 from dock_agent.recording import DockingState, FileState, TransferState
 from dock_agent.simulated.dock import StoryDisk
@@ -250,6 +250,25 @@ def test_files_verified_before_the_vault_was_full_stay_verified(
     again = bench.dock(camera)
     assert again.complete
     assert bench.files(again)["VIDEO/0001.MP4"].state is FileState.HELD
+
+
+def test_a_seal_that_fails_is_never_taken_for_one(bench: Bench, camera: Path) -> None:
+    disk = StoryDisk(bench.vault, 1 << 30)
+    bench.disk = disk
+
+    class Full(MountedSource):
+        def scan(self) -> tuple[Found, ...]:
+            found = super().scan()
+            if (bench.vault / "dockings").exists():  # everything is copied by now
+                disk.capacity = 0
+            return found
+
+    docking = bench.dock(camera, Full)
+
+    assert docking.state is DockingState.WAITING
+    assert isinstance(bench.events[-1], OutOfRoom)
+    disk.capacity = 1 << 30
+    assert bench.dock(camera).complete
 
 
 def test_no_listed_file_is_left_out_of_the_count(bench: Bench, camera: Path) -> None:

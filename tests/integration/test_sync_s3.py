@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dock_agent.clock import Clock, SystemClock
-from dock_agent.errors import Refused, Unreachable
+from dock_agent.errors import FixityError, Refused, Unreachable
 from dock_agent.recording import PART_SIZE, Proof
 from dock_agent.simulated.clock import ManualClock
 from dock_agent.sync.destination import (
@@ -23,7 +23,7 @@ from dock_agent.sync.destination import (
 from dock_agent.sync.s3 import S3
 from dock_agent.sync.s3_client import Place
 from dock_agent.sync.transport import CAP
-from support.answering import Asked, Checks, Liar, Said, server
+from support.answering import BEGUN, Asked, Checks, Liar, Said, server
 from support.seaweed import BUCKET, SECRET, Seaweed, seaweed
 from support.sending import Interrupted, Interrupting, Memory, at, item, s3, sha256
 
@@ -374,6 +374,63 @@ def test_a_store_that_takes_everything_and_keeps_other_bytes_is_never_believed(
         assert told[0] in {Unreachable, Refused}
         assert told[-1] is Refused  # not for ever again: a person looks
         assert station.confirm(sent) is None
+
+
+def test_a_store_that_checks_nothing_does_not_hide_that_our_own_file_changed(
+    tmp_path: Path, reach: Reach
+) -> None:
+    sent = item(tmp_path, SMALL)
+    sent.path.write_bytes(bytes(SMALL))
+    kept: list[bytes] = []
+
+    def answer(asked: Asked) -> Said:
+        if asked.method == "PUT":
+            kept.append(asked.body)
+        return Said(200, {"etag": '"e"'}, kept[0]) if kept else Said(404)
+
+    with server(answer) as url, pytest.raises(FixityError):
+        reach(url).send(sent, Progress(), Memory())
+
+
+def test_an_upload_that_fails_with_a_good_status_is_tried_again(
+    tmp_path: Path, reach: Reach
+) -> None:
+    sent = item(tmp_path, LARGE)
+    late = b"<Error><Code>InternalError</Code></Error>"
+
+    def answer(asked: Asked) -> Said:
+        match asked.method:
+            case "POST":
+                return Said(200, {}, BEGUN if "uploads=" in asked.path else late)
+            case "PUT":
+                return Said(200, {"etag": '"e"'})
+        return Said(404)
+
+    with server(answer) as url, pytest.raises(Unreachable, match="InternalError"):
+        reach(url).send(sent, Progress(), Memory())
+
+
+def test_a_part_that_is_taken_without_an_etag_is_tried_again(
+    tmp_path: Path, reach: Reach
+) -> None:
+    def answer(asked: Asked) -> Said:
+        return Said(200, {}, BEGUN) if asked.method != "HEAD" else Said(404)
+
+    with server(answer) as url, pytest.raises(Unreachable, match="ETag"):
+        reach(url).send(item(tmp_path, LARGE), Progress(), Memory())
+
+
+def test_nothing_is_asked_for_in_a_packed_form(reach: Reach) -> None:
+    wanted: list[str] = []
+
+    def answer(asked: Asked) -> Said:
+        wanted.append(asked.headers["accept-encoding"])
+        return Said(403)
+
+    with server(answer) as url, pytest.raises(Refused):
+        reach(url).check()
+
+    assert wanted == ["identity"]
 
 
 def test_an_object_that_takes_long_to_read_back_gives_signs_of_life(
