@@ -5,7 +5,7 @@ offloads in processes of their own.
 """
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,9 @@ from dock_agent.cameras.profile import Profile
 from dock_agent.clock import Clock
 from dock_agent.errors import DockError
 from dock_agent.offload.clerk import Job
+from dock_agent.offload.messages import Root
 from dock_agent.offload.parent import Offloader
+from dock_agent.offload.scan import root_of
 from dock_agent.recording import BayName, BayState, Colour, DockingId
 from dock_agent.station import Contact, Station
 from dock_agent.vault.layout import bag_path
@@ -42,10 +44,11 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A camera that was identified, and where its tree is."""
+    """A camera that was identified, where its tree is, and which directory that was."""
 
     identity: Identity
-    root: Path
+    path: Path
+    root: Root
 
 
 class Agent:
@@ -57,11 +60,12 @@ class Agent:
             max_workers=max(1, len(bays)), thread_name_prefix="identify"
         )
         self._ready: dict[str, Ready] = {}  # by the token of the contact
-        self._short: dict[BayName, int] = {}  # bytes that a waiting docking lacks
+        self._needed: dict[BayName, int] = {}  # bytes free that a bay waits for
         self.station = Station(bays, self, tools.clock)
 
     def identify(self, contact: Contact) -> None:
-        self._pool.submit(self._identify, contact)
+        begun = self._pool.submit(self._identify, contact)
+        begun.add_done_callback(partial(self._unless_told, contact))
 
     def offload(self, contact: Contact) -> None:
         ready = self._ready[contact.sighting.token]
@@ -71,9 +75,10 @@ class Agent:
             docking=contact.docking,
             camera=camera,
             bay=contact.sighting.bay,
-            source=ready.root,
+            source=ready.path,
             bag=bag_path(contact.docking, camera, opened_at),
             identity=_facts(contact, ready.identity),
+            root=ready.root,
         )
         post = partial(self._post, contact.sighting.bay, contact.docking)
         self._tools.offloader.start(job, post)
@@ -96,9 +101,9 @@ class Agent:
                 self.station.post(name, contact.docking, ChargeRead(percent))
 
     def retry_waiting(self, free: int) -> None:
-        """Begin again where there is room now; `free` is above the reserve, bytes."""
+        """Begin again where there is room now; `free` is in bytes."""
         for name, bay in self.station.bays.items():
-            if bay.state is BayState.WAITING and free >= self._short.get(name, 0):
+            if bay.state is BayState.WAITING and free >= self._needed.get(name, 0):
                 self.station.retry(name)
 
     def close(self) -> None:
@@ -111,19 +116,28 @@ class Agent:
         post = partial(self._post, sighting.bay, contact.docking)
         try:
             root = self._tools.mounter.path(sighting)
+            facts = root_of(root.stat())
             refuse_overlap(self._tools.vault, root)
             identity = identify(sighting, self._tools.profiles)
-        except DockError as error:
+        except (DockError, OSError) as error:
             post(Failed("D-17", str(error)))
             return
-        self._ready[sighting.token] = Ready(identity, root)
+        self._ready[sighting.token] = Ready(identity, root, facts)
         charge = self._tools.charger.percent(sighting) is not None
         reports = identity.profile.reports_charge or charge
         post(Identified(identity.camera, reports_charge=reports))
 
+    def _unless_told(self, contact: Contact, done: Future[None]) -> None:
+        """Say what nobody expected: a bay must never wait for an answer in vain."""
+        error = None if done.cancelled() else done.exception()
+        if error is not None:
+            log.error("identifying failed bay=%s", contact.sighting.bay, exc_info=error)
+            told = Failed("D-1", f"{type(error).__name__}: {error}")
+            self._post(contact.sighting.bay, contact.docking, told)
+
     def _post(self, bay: BayName, docking: DockingId, event: Event) -> None:
         if isinstance(event, OutOfRoom):
-            self._short[bay] = event.missing
+            self._needed[bay] = event.needed
         self.station.post(bay, docking, event)
 
 

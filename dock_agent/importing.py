@@ -28,7 +28,7 @@ from dock_agent.errors import (
     StoreError,
     VaultUnusable,
 )
-from dock_agent.offload.clerk import Job
+from dock_agent.offload.clerk import PATIENCE, Job, Terms
 from dock_agent.offload.inline import InlineOffloader
 from dock_agent.offload.scan import MountedSource
 from dock_agent.recording import BayName, DockingId, DockingState, FileState
@@ -115,7 +115,7 @@ def import_tree(
             held.sealer,
             MountedSource,
             time.sleep,
-            config.vault.reserve_bytes,
+            Terms(config.vault.reserve_bytes, patience=PATIENCE),
         )
         offloader.start(job, listener)
         return Imported(_summary(held, docking), _error(held, docking, listener))
@@ -144,7 +144,7 @@ def _error(held: Opened, ident: DockingId, listener: _Listener) -> DockError | N
     if docking.state is DockingState.SEALED and docking.complete:
         return None
     if isinstance(listener.last, OutOfRoom):
-        return NoRoom(docking.reason or "no room", listener.last.missing)
+        return NoRoom(docking.reason or "no room")
     if isinstance(listener.last, Lost):
         return CameraGone(listener.last.reason)
     if isinstance(listener.last, Failed):

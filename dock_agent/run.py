@@ -26,6 +26,7 @@ from dock_agent.config import Config
 from dock_agent.custody.chain import Event
 from dock_agent.custody.signing import load_or_make
 from dock_agent.errors import StoreError, VaultUnusable
+from dock_agent.offload.clerk import PATIENCE, Terms
 from dock_agent.offload.parent import Limits, ProcessOffloader
 from dock_agent.offload.recover import recover
 from dock_agent.recording import BayName, DestinationName
@@ -110,9 +111,8 @@ def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> Non
 
 def _agent(held: Opened, clock: Clock) -> Agent:
     config = held.config
-    limits = Limits(
-        config.offload.silence_s, config.vault.reserve_bytes, config.offload.pace
-    )
+    terms = Terms(config.vault.reserve_bytes, config.offload.pace, PATIENCE)
+    limits = Limits(config.offload.silence_s, terms)
     tools = Tools(
         mounter=BayMounter(),
         charger=PowerSupplies(),
@@ -207,7 +207,7 @@ class _Turn:
             facts = os.statvfs(config.vault_path)
         except OSError as error:
             raise VaultUnusable(f"the vault: {error.strerror}") from error
-        return facts.f_bavail * facts.f_frsize - config.vault.reserve_bytes
+        return facts.f_bavail * facts.f_frsize
 
 
 def _loop(turn: _Turn, stop: threading.Event) -> None:

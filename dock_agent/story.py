@@ -13,7 +13,7 @@ from dock_agent.bays.detector import Sighting
 from dock_agent.bays.machine import Event, Identified, OutOfRoom
 from dock_agent.custody.signing import SigningKey
 from dock_agent.errors import DockError
-from dock_agent.offload.clerk import Job
+from dock_agent.offload.clerk import Job, Terms
 from dock_agent.offload.inline import InlineOffloader
 from dock_agent.offload.recover import recover
 from dock_agent.recording import (
@@ -73,7 +73,7 @@ class Story:
         self.scenario, self.root, self.say = scenario, root, say
         self.clock = ManualClock(scenario.begin)
         self._docked: dict[BayName, Dock] = {}
-        self._short: dict[BayName, int] = {}
+        self._needed: dict[BayName, int] = {}
         self._contacts = 0
         self.vault = self.root / "vault"
         for folder in (self.vault, self.root / "nas"):
@@ -145,7 +145,7 @@ class Story:
             self.sealer(),
             lambda path: self._tree(path, step, contact),
             lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
-            0,
+            Terms(0),
         )
         offloader.start(job, lambda event: self._post(bay, contact.docking, event))
 
@@ -198,7 +198,7 @@ class Story:
         free = self.disk.free(self.vault)
         for bay in self.station.bays.values():
             waits = bay.state is BayState.WAITING
-            if waits and free >= self._short.get(bay.name, 0):
+            if waits and free >= self._needed.get(bay.name, 0):
                 self.station.retry(bay.name)
         self.station.pump()
 
@@ -258,7 +258,7 @@ class Story:
 
     def _post(self, bay: BayName, docking: DockingId, event: Event) -> None:
         if isinstance(event, OutOfRoom):
-            self._short[bay] = event.missing
+            self._needed[bay] = event.needed
         self.station.post(bay, docking, event)
 
 

@@ -59,7 +59,7 @@ class Sealed:
 class OutOfRoom:
     """The vault cannot take what is on the camera."""
 
-    missing: int  # bytes
+    needed: int  # bytes that must be free in it, the reserve included
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,7 @@ its name before the answer has come.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Sequence
 
 from dock_agent.errors import (
     CameraError,
@@ -20,6 +18,7 @@ from dock_agent.errors import (
     StoreError,
 )
 from dock_agent.offload import source as camera
+from dock_agent.offload.bench import Bench
 from dock_agent.offload.copy import Copied, copy_batch, copy_one, give_names
 from dock_agent.offload.messages import (
     AllCopied,
@@ -28,7 +27,6 @@ from dock_agent.offload.messages import (
     Found,
     GivenUp,
     Go,
-    Heard,
     Held,
     Inventory,
     Matched,
@@ -42,10 +40,9 @@ from dock_agent.offload.messages import (
     Said,
 )
 from dock_agent.offload.plan import batches
-from dock_agent.offload.scan import FileSystem
-from dock_agent.offload.source import Source, Wanted
+from dock_agent.offload.source import Wanted
 from dock_agent.recording import Digest
-from dock_agent.vault.disk import Disk, vault_errors
+from dock_agent.vault.disk import readable, vault_errors
 
 ROUNDS = 3  # scans after the first; a camera that still grows is not docked
 TRIES = (0.5, 1.0, 2.0)  # seconds before a file is read once more
@@ -55,34 +52,6 @@ LONGEST_SILENCE = 0.5  # seconds without a word to the parent while we wait
 TELL_EVERY = 0.25  # seconds between two words about progress
 
 
-class Tree(Source, Protocol):
-    """A source that can also be listed."""
-
-    def scan(self) -> tuple[Found, ...]: ...
-
-    def file_system(self) -> FileSystem: ...
-
-
-class Channel(Protocol):
-    """The way to the parent."""
-
-    def ask(self, said: Said) -> Heard:
-        """Say something and return the answer; `EOFError` if nobody is there."""
-        ...
-
-    def tell(self, said: Said) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What an offload works with."""
-
-    tree: Tree
-    disk: Disk
-    channel: Channel
-    wait: Callable[[float], None]  # seconds
-
-
 class Offload:
     """One docking's work, from the inventory to the second pass."""
 
@@ -90,7 +59,10 @@ class Offload:
         self._tree, self._disk = bench.tree, bench.disk
         self._channel, self._wait = bench.channel, bench.wait
         self._order = order
+        self._listed: dict[bytes, Found] = {}
+        self._kept: set[bytes] = set()  # paths whose bytes are in the vault
         self._named: dict[Planned, Digest] = {}
+        self._left = 0  # bytes still to be copied
         self._safe = 0
         self._read = 0
         self._told = 0.0
@@ -98,19 +70,32 @@ class Offload:
 
     def run(self) -> None:
         """Do all of it. Raises `DockError` where it cannot go on."""
-        seen: dict[bytes, Found] = {}
+        found = self._tree.scan()
         for _ in range(1 + ROUNDS):
-            fresh = [f for f in self._tree.scan() if f.path not in seen]
-            if seen and not fresh:
+            self._take([entry for entry in found if entry.path not in self._listed])
+            found = self._tree.scan()
+            if all(entry.path in self._listed for entry in found):
                 break
-            seen |= {entry.path: entry for entry in fresh}
-            self._take(fresh)
         self._go(AllCopied())
         self._second_pass()
+        self._still_as_listed()
         self._go(AllPassed())
+
+    def _still_as_listed(self) -> None:
+        """List the camera once more: what it wrote meanwhile is not in the vault.
+
+        Raises `SourceChanged`; the next docking copies what is missing.
+        """
+        for now in self._tree.scan():
+            then = self._listed.get(now.path)
+            same = then is not None and _facts(then) == _facts(now)
+            if not same and (then is None or now.path in self._kept):
+                name = now.path.decode("utf-8", "backslashreplace")
+                raise SourceChanged(f"{name}: the camera wrote it while it was docked")
 
     def _take(self, found: Sequence[Found]) -> None:
         """Have entries listed, then copy what the answer asks for."""
+        self._listed |= {entry.path: entry for entry in found}
         system = self._tree.file_system()
         said = Inventory(tuple(found), system.kind, system.resolution_ns)
         answer = self._channel.ask(said)
@@ -119,8 +104,11 @@ class Offload:
         self._progress()
         self._make_room(answer.files)
         missing = [file for file in answer.files if not self._matches(file)]
+        self._left = sum(file.size for file in missing)
         for batch in batches(missing, self._budget):
+            self._leave_room(self._left)
             self._copy(batch)
+            self._left -= sum(file.size for file in batch)
 
     def _budget(self) -> int:
         """Return how many bytes the next batch may hold: a few seconds' worth.
@@ -131,12 +119,16 @@ class Offload:
         return int(self._read / passed * BATCH_SECONDS)
 
     def _make_room(self, planned: Sequence[Planned]) -> None:
-        needed = sum(f.size for f in planned if f.held is None) + self._order.reserve
         with vault_errors():
             self._disk.make_directory(self._order.bag / "data")
+        self._leave_room(sum(file.size for file in planned if file.held is None))
+
+    def _leave_room(self, size: int) -> None:
+        """Refuse to begin what does not fit; other bays write to the vault too."""
+        with vault_errors():
             free = self._disk.free(self._order.bag)
-        if needed > free:
-            missing = needed - free
+        missing = size + self._order.reserve - free
+        if missing > 0:
             raise NoRoom(f"{missing} bytes are missing in the vault", missing)
 
     def _matches(self, file: Planned) -> bool:
@@ -152,6 +144,7 @@ class Offload:
         if found != file.held.digest:
             return False
         self._go(Matched(file.id, found))
+        self._kept.add(file.path)
         self._safe += 1
         self._progress()
         return True
@@ -161,7 +154,8 @@ class Offload:
         with vault_errors():
             if not self._disk.exists(held.path):
                 return False
-            return self._disk.reread(held.path, self._beat_only).digest == held.digest
+            found = readable(self._disk, held.path, self._beat_only)
+        return found is not None and found.digest == held.digest
 
     def _copy(self, batch: Sequence[Planned]) -> None:
         wanted = [self._wanted(file) for file in batch]
@@ -221,6 +215,7 @@ class Offload:
         give_names(self._disk, [(copy.part, target) for _, target, copy in copied])
         self._go(Named(tuple(file.id for file, _, _ in copied)))
         self._named |= {file: copy.digest for file, _, copy in copied}
+        self._kept |= {file.path for file, _, _ in copied}
         self._safe += len(copied)
         self._progress()
 
@@ -235,10 +230,12 @@ class Offload:
         """Read every file once more, now that all were written."""
         for file, digest in self._named.items():
             with vault_errors():
-                found = self._disk.reread(self._wanted(file).target, self._beat_only)
-            if found.digest != digest:
+                target = self._wanted(file).target
+                found = readable(self._disk, target, self._beat_only)
+            if found is None or found.digest != digest:
                 self._safe -= 1
-                reason = f"the second pass read {found.digest}"
+                what = "nothing" if found is None else found.digest
+                reason = f"the second pass read {what}"
                 self._go(Doubted(file.id, reason))
 
     def _wanted(self, file: Planned) -> Wanted:
@@ -275,6 +272,10 @@ class Offload:
     def _progress(self) -> None:
         self._told = time.monotonic()
         self._channel.tell(Progressed(self._safe, self._read))
+
+
+def _facts(entry: Found) -> tuple[int, int, str | None]:
+    return entry.size, entry.mtime_ns, entry.skipped
 
 
 def _why(file: Planned, error: DockError) -> GivenUp | Doubted:

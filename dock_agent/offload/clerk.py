@@ -16,20 +16,18 @@ from dock_agent.bays.machine import (
     Event,
     Failed,
     Listed,
-    Lost,
-    OutOfRoom,
     Sealed,
 )
 from dock_agent.clock import ulid
 from dock_agent.errors import DockError
 from dock_agent.machine import moved
 from dock_agent.offload.docking import MOVES, DockingMove
+from dock_agent.offload.ending import ending
 from dock_agent.offload.messages import (
     AllCopied,
     AllPassed,
     Doubted,
     Ended,
-    Found,
     GivenUp,
     Go,
     Heard,
@@ -42,11 +40,14 @@ from dock_agent.offload.messages import (
     Planned,
     Progressed,
     Proved,
+    Root,
     Said,
     Stop,
+    ended,
 )
 from dock_agent.offload.plan import Entry, entries, groups
 from dock_agent.offload.recover import settle
+from dock_agent.offload.rows import file_proof, new_file, planned
 from dock_agent.recording import (
     BayName,
     CameraId,
@@ -59,7 +60,7 @@ from dock_agent.recording import (
 from dock_agent.store import dockings, files, recordings, transfers
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Change, Docking
-from dock_agent.store.files import File, FileProof, Listing, NewFile
+from dock_agent.store.files import File, Listing
 from dock_agent.store.recordings import NewRecording
 from dock_agent.store.transfers import NewTransfer
 from dock_agent.vault.bag import Sealer, seal
@@ -67,23 +68,28 @@ from dock_agent.vault.disk import vault_errors
 from dock_agent.vault.layout import quarantine_path
 
 Post = Callable[[Event], None]
-CODES: Mapping[str, tuple[DockingMove, str]] = {
-    "CameraGone": (DockingMove.LOST, "D-11"),
-    "NoRoom": (DockingMove.OUT_OF_ROOM, "D-30"),
-    "CameraError": (DockingMove.BROKEN, "D-10"),
-    "SourceChanged": (DockingMove.BROKEN, "D-10"),
-    "FixityError": (DockingMove.BROKEN, "D-20"),
-    "StoreError": (DockingMove.BROKEN, "D-31"),
-    "StoreLocked": (DockingMove.BROKEN, "D-31"),
-    "StoreDamaged": (DockingMove.BROKEN, "D-31"),
-    "VaultUnusable": (DockingMove.BROKEN, "D-32"),
-}
-UNKNOWN = (DockingMove.BROKEN, "D-1")
+PATIENCE = 15.0  # seconds: a killed agent's children are gone in one or two
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What bounds every docking.
+
+    `reserve` in bytes that stay free, `pace` in bytes a second (0: no limit),
+    `patience` in seconds for the child of an agent that was killed to end too.
+    """
+
+    reserve: int
+    pace: int = 0
+    patience: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One docking to do: which camera, where its tree is, where its bag goes."""
+    """One docking to do: which camera, where its tree is, where its bag goes.
+
+    `root` is what the tree's root was when the camera was identified.
+    """
 
     docking: DockingId
     camera: CameraId
@@ -91,6 +97,7 @@ class Job:
     source: Path
     bag: PurePosixPath  # below the vault
     identity: Mapping[str, Any]
+    root: Root | None = None
 
 
 class Clerk:
@@ -106,23 +113,24 @@ class Clerk:
         self._listed: list[bytes] = []
         self.over = False
 
-    def open(self, reserve: int, pace: int = 0) -> Order:
+    def open(self, terms: Terms) -> Order:
         """Close what this camera left unfinished, and open the docking."""
         for old in dockings.unfinished(self._conn, self._job.camera):
-            if settle(self._conn, self._sealer, old):
+            if settle(self._conn, self._sealer, old, patience=terms.patience):
                 seal(self._conn, self._sealer, old.id)
         job = self._job
         docking = Docking(job.docking, job.camera, job.bay, job.bag, job.identity)
         with transaction(self._conn):
             dockings.open_docking(self._conn, docking, self._sealer.clock.now())
-        return Order(job.source, self._sealer.root / job.bag, reserve, pace)
+        bag = self._sealer.root / job.bag
+        return Order(job.source, bag, terms.reserve, terms.pace, job.root)
 
     def answer(self, said: Said) -> Heard | None:
         """Commit what was said, and return the answer to it, if it gets one."""
         try:
             return self._answer(said)
         except DockError as error:
-            self.end(Ended(type(error).__name__, str(error)))
+            self.end(ended(error))
             return Stop(str(error))
 
     def end(self, why: Ended) -> None:
@@ -130,14 +138,9 @@ class Clerk:
         if self.over:
             return
         self.over = True
-        move, code = CODES.get(why.error, UNKNOWN)
-        self._move(move, reason=why.detail)
-        if move is DockingMove.OUT_OF_ROOM:
-            self._post(OutOfRoom(why.missing))
-        elif move is DockingMove.LOST:
-            self._post(Lost(why.detail))
-        else:
-            self._post(Failed(code, why.detail))
+        end = ending(why, free(self._sealer))
+        self._move(end.move, reason=why.detail)
+        self._post(end.event)
 
     def _answer(self, said: Said) -> Heard | None:
         match said:
@@ -165,7 +168,7 @@ class Clerk:
         with transaction(self._conn) as conn:
             match said:
                 case Proved(proofs):
-                    files.proved(conn, [_file_proof(proof) for proof in proofs])
+                    files.proved(conn, [file_proof(proof) for proof in proofs])
                 case Named(ids):
                     for file in files.named(conn, ids, at):
                         self._queue(conn, file)
@@ -187,7 +190,7 @@ class Clerk:
         }
         with transaction(self._conn) as conn:
             ids = self._recordings(conn, listed)
-            new = [_new_file(entry, ids) for entry in listed]
+            new = [new_file(entry, ids) for entry in listed]
             made = files.add_inventory(conn, self._job.docking, Listing(new, facts), at)
         if self._state is DockingState.OPENED:
             self._move(DockingMove.LISTED)
@@ -216,13 +219,13 @@ class Clerk:
         earlier = files.held(
             self._conn, self._job.camera, found.path, found.size, found.mtime_ns
         )
-        planned = _plan(ident, entry.stored, found)
+        plan = planned(ident, entry)
         if earlier is None or earlier.sha256 is None:
-            return planned
+            return plan
         self._held[ident] = earlier.id
         bag = dockings.get(self._conn, earlier.docking).bag
         copy = self._sealer.root / bag / "data" / earlier.stored
-        return replace(planned, held=Held(copy, earlier.sha256))
+        return replace(plan, held=Held(copy, earlier.sha256))
 
     def _queue(self, conn: sqlite3.Connection, file: File) -> None:
         path = str(self._job.bag / "data" / file.stored)
@@ -269,31 +272,9 @@ class Clerk:
         self._state = to
 
 
-def _file_proof(proof: Any) -> FileProof:
-    return FileProof(proof.id, proof.digest, proof.parts, proof.method, proof.counted)
-
-
-def _new_file(entry: Entry, ids: Mapping[str, RecordingId]) -> NewFile:
-    found = entry.found
-    state = FileState.LISTED if found.skipped is None else FileState.SKIPPED
-    return NewFile(
-        found.path,
-        entry.stored,
-        found.size,
-        found.mtime_ns,
-        state,
-        found.skipped,
-        None if entry.recording is None else ids[entry.recording],
-    )
-
-
-def _plan(ident: FileId, stored: str, found: Found) -> Planned:
-    return Planned(
-        ident,
-        found.path,
-        stored,
-        found.size,
-        found.mtime_ns,
-        found.device,
-        found.inode,
-    )
+def free(sealer: Sealer) -> int:
+    """Return how many bytes the vault has free; 0 if it cannot be asked."""
+    try:
+        return sealer.disk.free(sealer.root)
+    except OSError:
+        return 0

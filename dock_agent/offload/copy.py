@@ -21,7 +21,7 @@ from dock_agent.errors import (
 from dock_agent.offload.flow import Digests, copy_blocks
 from dock_agent.offload.source import Source, Wanted, opened, read, shown, unchanged
 from dock_agent.recording import Digest, ReadBack
-from dock_agent.vault.disk import Beat, Disk, Writer, vault_errors
+from dock_agent.vault.disk import Beat, Disk, Writer, readable, vault_errors
 from dock_agent.vault.layout import PART
 
 
@@ -175,7 +175,9 @@ def _pass(job: _Job, fd: int, writer: Writer) -> Digests:
 def _prove(job: _Job, digests: Digests) -> Copied:
     with vault_errors():
         # Nothing more of the camera is read, but a long read shows that it lives.
-        found = job.disk.reread(job.part, lambda _: job.beat(0))
+        found = readable(job.disk, job.part, lambda _: job.beat(0))
+    if found is None:
+        raise FixityError(f"{shown(job.wanted)}: it could not be read back")
     if (found.digest, found.size) != (digests.whole, digests.size):
         raise FixityError(
             f"{shown(job.wanted)}: {found.digest} was read back,"

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dock_agent.errors import DockError
-from dock_agent.offload.child import Bench, Offload, Tree
-from dock_agent.offload.clerk import Clerk, Job, Post
-from dock_agent.offload.messages import Ended, Heard, Said, Stop
+from dock_agent.offload.bench import Bench, Tree
+from dock_agent.offload.child import Offload
+from dock_agent.offload.clerk import Clerk, Job, Post, Terms
+from dock_agent.offload.messages import Heard, Said, Stop, ended
 from dock_agent.recording import DockingId
 from dock_agent.vault.bag import Sealer
 
@@ -34,18 +35,17 @@ class InlineOffloader:
     sealer: Sealer
     open_tree: Callable[[Path], Tree]
     wait: Callable[[float], None]
-    reserve: int
+    terms: Terms
 
     def start(self, job: Job, post: Post) -> None:
         clerk = Clerk(self.conn, self.sealer, job, post)
-        order = clerk.open(self.reserve)
+        order = clerk.open(self.terms)
         try:
             tree = self.open_tree(job.source)
             bench = Bench(tree, self.sealer.disk, Direct(clerk), self.wait)
             Offload(bench, order).run()
         except DockError as error:
-            missing = getattr(error, "missing", 0)
-            clerk.end(Ended(type(error).__name__, str(error), missing))
+            clerk.end(ended(error))
 
     def cancel(self, docking: DockingId) -> None:
         del docking  # nothing runs between two calls

@@ -8,7 +8,10 @@ up when the pipe closes: without a parent nothing gets its name.
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dock_agent.errors import DockError, NoRoom
 from dock_agent.recording import Digest, FileId, ReadBack
+
+Root = tuple[int, int]  # device and inode of the directory that a camera is read from
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,13 @@ class Ended:
 
     error: str
     detail: str
-    missing: int = 0  # bytes, for `NoRoom`
+    missing: int = 0  # bytes, for `NoRoom`; 0 where nobody knows
+
+
+def ended(error: DockError) -> Ended:
+    """Return an error as the child tells it."""
+    missing = error.missing if isinstance(error, NoRoom) else 0
+    return Ended(type(error).__name__, str(error), missing)
 
 
 Said = (
@@ -170,6 +179,7 @@ class Order:
     bag: Path  # the docking's bag in the vault; `data/` below it
     reserve: int  # bytes of the vault to leave free
     pace: int = 0  # bytes a second to read at most; 0 for no limit
+    root: Root | None = None  # what `source` was when the camera was identified
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from typing import Protocol
 from dock_agent.bays.machine import Failed
 from dock_agent.errors import DockError
 from dock_agent.offload import process
-from dock_agent.offload.clerk import Clerk, Job, Post
-from dock_agent.offload.messages import Ended
+from dock_agent.offload.clerk import Clerk, Job, Post, Terms, free
+from dock_agent.offload.ending import ending
+from dock_agent.offload.messages import Ended, ended
 from dock_agent.recording import DockingId
 from dock_agent.store.db import translated
 from dock_agent.vault.bag import Sealer
@@ -51,13 +52,11 @@ class Offloader(Protocol):
 class Limits:
     """What bounds a docking.
 
-    `silence` is in seconds until a camera is given up, `reserve` in bytes that
-    stay free, `pace` in bytes a second (0: no limit).
+    `silence` is in seconds until a camera is given up.
     """
 
     silence: float
-    reserve: int
-    pace: int = 0
+    terms: Terms
 
 
 @dataclass(slots=True)
@@ -115,7 +114,7 @@ class ProcessOffloader:
                 self._keep_books(conn, job, post, wish)
         except DockError as error:
             log.warning("docking failed docking=%s %s", job.docking, error)
-            post(Failed("D-31", str(error)))
+            post(ending(ended(error), free(self._sealer)).event)
         except Exception as error:
             # The last resort of this thread: a bay must never wait for nobody.
             log.exception("docking failed docking=%s", job.docking)
@@ -129,7 +128,7 @@ class ProcessOffloader:
         wish: _Order,
     ) -> None:
         clerk = Clerk(conn, self._sealer, job, post)
-        order = clerk.open(self._limits.reserve, self._limits.pace)
+        order = clerk.open(self._limits.terms)
         ours, theirs = multiprocessing.Pipe()
         child = self._context.Process(
             target=process.main, args=(theirs, order), daemon=True

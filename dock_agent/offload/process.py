@@ -9,8 +9,9 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 
 from dock_agent.errors import DockError, StoreError
-from dock_agent.offload.child import Bench, Offload
-from dock_agent.offload.messages import Ended, Heard, Order, Said
+from dock_agent.offload.bench import Bench
+from dock_agent.offload.child import Offload
+from dock_agent.offload.messages import Heard, Order, Said, ended
 from dock_agent.offload.scan import MountedSource
 from dock_agent.vault.disk import vault_errors
 from dock_agent.vault.lock import lock_bag
@@ -65,8 +66,7 @@ def _speak(pipe: Pipe, order: Order) -> None:
     try:
         _offload(pipe, order)
     except DockError as error:
-        missing = getattr(error, "missing", 0)
-        pipe.tell(Ended(type(error).__name__, str(error), missing))
+        pipe.tell(ended(error))
 
 
 def _offload(pipe: Pipe, order: Order) -> None:
@@ -76,7 +76,7 @@ def _offload(pipe: Pipe, order: Order) -> None:
     lock = lock_bag(order.bag)
     if lock is None:
         raise StoreError(f"{order.bag} is being written by an earlier offload")
-    tree = MountedSource(order.source)
+    tree = MountedSource(order.source, order.root)
     try:
         Offload(Bench(tree, disk, pipe, _waiter()), order).run()
     finally:

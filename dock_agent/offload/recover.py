@@ -24,7 +24,7 @@ from dock_agent.store.dockings import Change, Docking
 from dock_agent.store.files import File
 from dock_agent.store.transfers import NewTransfer
 from dock_agent.vault.bag import Sealer
-from dock_agent.vault.disk import vault_errors
+from dock_agent.vault.disk import readable, vault_errors
 from dock_agent.vault.layout import PART, quarantine_path
 from dock_agent.vault.lock import lock_bag
 
@@ -63,9 +63,14 @@ def settle(
     sealer: Sealer,
     docking: Docking,
     found: Recovered | None = None,
+    *,
+    patience: float = 0.0,
 ) -> bool:
-    """Settle one docking; False if a process of an earlier run still writes it."""
-    lock = _locked(sealer, docking)
+    """Settle one docking; False if a process of an earlier run still writes it.
+
+    Such a process is waited for `patience` seconds: it ends with its agent.
+    """
+    lock = _locked(sealer, docking, patience)
     if lock == BUSY:
         return False
     try:
@@ -79,11 +84,11 @@ def settle(
 BUSY = -1
 
 
-def _locked(sealer: Sealer, docking: Docking) -> int | None:
+def _locked(sealer: Sealer, docking: Docking, patience: float) -> int | None:
     bag = sealer.root / docking.bag
     if not bag.is_dir():
         return None  # nothing was written, or the disk is a simulated one
-    lock = lock_bag(bag)
+    lock = lock_bag(bag, patience)
     return BUSY if lock is None else lock
 
 
@@ -139,10 +144,11 @@ class _Settling:
             self._stray(name)
             return
         with vault_errors():
-            digest = self._disk.reread(self._data / name).digest
-        if digest != file.sha256:
+            found = readable(self._disk, self._data / name)
+        if found is None or found.digest != file.sha256:
             self._set_aside(name)
-            self._doubt(file, f"recovery read {digest}")
+            read = "nothing" if found is None else found.digest
+            self._doubt(file, f"recovery read {read}")
         elif file.state is FileState.PROVEN:
             self._adopt(file)
 

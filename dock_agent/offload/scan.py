@@ -1,9 +1,9 @@
 """List a camera's tree without following, opening or missing anything.
 
 Regular files are evidence, whatever their name or size; everything else is
-recorded as skipped, with what it is. After a pull a stale mount lists as empty
-without an error, so no listing is believed before the camera is seen to be
-still there.
+recorded as skipped, with what it is, and so is each further name of one file.
+After a pull a stale mount lists as empty without an error, so no listing is
+believed before the camera is seen to be still there.
 """
 
 import errno
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dock_agent.errors import CameraError, CameraGone
-from dock_agent.offload.messages import Found
+from dock_agent.offload.messages import Found, Root
 
 DEEPEST = 16  # directories below one another
 MOST = 200_000  # entries on one camera
@@ -27,6 +27,7 @@ KINDS = {
     stat.S_IFBLK: "block device",
     stat.S_IFCHR: "character device",
 }
+FLEETING = ("vfat", "exfat", "msdos", "fuse")  # inode numbers change as they please
 RESOLUTION_NS = {"vfat": 2_000_000_000, "exfat": 10_000_000}  # of their time stamps
 
 
@@ -41,14 +42,19 @@ class FileSystem:
 class MountedSource:
     """A camera's tree below a directory. Meets `copy.Source`; use it as a context."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, expected: Root | None = None) -> None:
+        """Open the tree. Raises `CameraGone` if it is not there, or not `expected`."""
         self._root = root
         try:
             self._fd = os.open(root, DIRECTORY)
         except OSError as error:
             raise CameraGone(f"{root}: {error.strerror}") from error
-        facts = os.fstat(self._fd)
-        self._identity = facts.st_dev, facts.st_ino
+        self._identity = root_of(os.fstat(self._fd))
+        if expected not in {None, self._identity}:
+            os.close(self._fd)
+            raise CameraGone(f"{root}: another camera is there now")
+        self._lasting = not self.file_system().kind.startswith(FLEETING)
+        self._linked: set[Root] = set()
 
     def close(self) -> None:
         os.close(self._fd)
@@ -60,7 +66,7 @@ class MountedSource:
             os.fstatvfs(self._fd)
         except OSError:
             return False
-        return (facts.st_dev, facts.st_ino) == self._identity
+        return root_of(facts) == self._identity
 
     def file_system(self) -> FileSystem:
         """Return the file system's name and time resolution from mountinfo."""
@@ -94,6 +100,7 @@ class MountedSource:
         tree is deeper or larger than any camera's or cannot be listed.
         """
         found: list[Found] = []
+        self._linked.clear()
         try:
             for entry in self._walk(self._fd, b"", 0):
                 found.append(entry)
@@ -136,11 +143,25 @@ class MountedSource:
 
     def _found(self, path: bytes, facts: os.stat_result) -> Found:
         kind = KINDS.get(stat.S_IFMT(facts.st_mode))
-        if kind is None and facts.st_nlink > 1:
+        if kind is None and self._listed_already(facts):
             kind = "hard link"
         if kind is not None:
             return _skipped(path, facts, kind)
-        return Found(path, facts.st_size, facts.st_mtime_ns, facts.st_dev, facts.st_ino)
+        inode = facts.st_ino if self._lasting else 0
+        return Found(path, facts.st_size, facts.st_mtime_ns, facts.st_dev, inode)
+
+    def _listed_already(self, facts: os.stat_result) -> bool:
+        """Whether this is one more name of a file that is in the list."""
+        if facts.st_nlink == 1:
+            return False
+        known = root_of(facts) in self._linked
+        self._linked.add(root_of(facts))
+        return known
+
+
+def root_of(facts: os.stat_result) -> Root:
+    """Return what tells one directory, or file, from another."""
+    return facts.st_dev, facts.st_ino
 
 
 def _skipped(path: bytes, facts: os.stat_result, why: str) -> Found:

@@ -48,7 +48,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One file as the inventory has it, and where its copy goes."""
+    """One file as the inventory has it, and where its copy goes.
+
+    `inode` is 0 where the file system invents its numbers anew.
+    """
 
     path: bytes
     target: Path
@@ -57,9 +60,11 @@ class Wanted:
     device: int
     inode: int
 
-    @property
-    def key(self) -> tuple[int, int, int, int]:
-        return self.device, self.inode, self.size, self.mtime_ns
+    def same(self, facts: os.stat_result) -> bool:
+        """Whether a file is still the one that was listed."""
+        known = self.device, self.size, self.mtime_ns
+        now = facts.st_dev, facts.st_size, facts.st_mtime_ns
+        return known == now and self.inode in {0, facts.st_ino}
 
 
 def digest_source(source: Source, wanted: Wanted, beat: Beat) -> Digest:
@@ -100,8 +105,7 @@ def unchanged(source: Source, fd: int, wanted: Wanted, done: int) -> None:
     """Hold the open file against the inventory, and the bytes read against both."""
     with camera_errors(source, wanted):
         facts = os.fstat(fd)
-    now = facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
-    if now != wanted.key or done != wanted.size:
+    if not wanted.same(facts) or done != wanted.size:
         raise SourceChanged(
             f"{shown(wanted)}: {wanted.size} bytes were listed,"
             f" {done} read, {facts.st_size} are there now"

@@ -1,6 +1,7 @@
 """The parts of a story: a vault of a given size, an agent that dies, a link."""
 
 import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +22,13 @@ class StoryDisk(RealDisk):
     """A real directory of a limited size, whose answers are the same anywhere.
 
     The kernel's count of a read-back differs between file systems; a story's
-    custody log must not.
+    custody log must not. `unreadable` are stored names whose blocks are bad.
     """
 
     def __init__(self, root: Path, capacity: int) -> None:
         super().__init__()
         self._root, self.capacity = root, capacity
+        self.unreadable: set[str] = set()
 
     def free(self, path: Path) -> int:
         del path
@@ -38,6 +40,8 @@ class StoryDisk(RealDisk):
         return super().create(path, size)
 
     def reread(self, path: Path, beat: Beat = silent) -> Reread:
+        if path.name in self.unreadable:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
         found = super().reread(path, beat)
         return Reread(found.digest, found.size, ReadBack.DIRECT, found.size)
 

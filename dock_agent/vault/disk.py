@@ -15,6 +15,7 @@ from typing import Protocol
 from dock_agent.errors import NoRoom, VaultUnusable
 from dock_agent.recording import Digest, ReadBack
 
+UNREADABLE = {errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA}
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -123,6 +124,19 @@ class Disk(Protocol):
     def free(self, path: Path) -> int:
         """Bytes an unprivileged writer may still use there."""
         ...
+
+
+def readable(disk: Disk, path: Path, beat: Beat = silent) -> Reread | None:
+    """Read a file again; None where the medium no longer gives its bytes.
+
+    Raises any other `OSError`.
+    """
+    try:
+        return disk.reread(path, beat)
+    except OSError as error:
+        if error.errno in UNREADABLE:
+            return None
+        raise
 
 
 @contextmanager

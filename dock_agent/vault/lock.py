@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from dock_agent.vault.disk import Disk
 from dock_agent.vault.write import write_file
 
 MARKER, LOCK = "dock-agent.vault", ".lock"
+STEP = 0.05  # seconds between two looks at a lock that is waited for
 
 
 @contextmanager
@@ -87,12 +89,20 @@ def refuse_overlap(root: Path, source: Path) -> None:
         raise VaultUnusable(f"the vault {root} lies on the camera {source}")
 
 
-def lock_bag(bag: Path) -> int | None:
-    """Lock a bag's directory; None if another process holds it."""
+def lock_bag(bag: Path, patience: float = 0.0) -> int | None:
+    """Lock a bag's directory; None if another process holds it.
+
+    It is tried again for `patience` seconds.
+    """
     fd = os.open(bag, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        return None
-    return fd
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                os.close(fd)
+                return None
+            time.sleep(STEP)
+        else:
+            return fd

@@ -90,10 +90,11 @@ class RealDisk:
         path.unlink()
 
     def listing(self, path: Path) -> Iterable[Path]:
-        found = [
-            Path(folder, name) for folder, _, names in os.walk(path) for name in names
-        ]
-        return sorted(found)
+        return sorted(
+            Path(folder, name)
+            for folder, _, names in os.walk(path, onerror=_unless_absent)
+            for name in names
+        )
 
     def directories(self, path: Path) -> Iterable[Path]:
         return sorted(found for found in _below(path) if _kind(found) == stat.S_IFDIR)
@@ -114,8 +115,14 @@ class RealDisk:
 
 
 def _below(path: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(path):
+    for folder, folders, names in os.walk(path, onerror=_unless_absent):
         yield from (Path(folder, name) for name in (*folders, *names))
+
+
+def _unless_absent(error: OSError) -> None:
+    """A directory that cannot be listed is not an empty one."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _kind(path: Path) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dock_agent.bays.machine import Advanced, Failed, Listed, Lost, Sealed
-from dock_agent.offload.clerk import Job
+from dock_agent.offload.clerk import Job, Terms
 from dock_agent.offload.parent import Limits, ProcessOffloader
 from dock_agent.recording import DockingState, FileState
 from dock_agent.store.dockings import Docking
@@ -35,7 +35,7 @@ def media(tmp_path: Path) -> Iterator[tuple[Path, FaultCard]]:
 
 @pytest.fixture
 def start(bench: Bench) -> Iterator[Callable[[Path], tuple[Job, Ending]]]:
-    offloader = ProcessOffloader(bench.connect, bench.sealer, Limits(SILENCE, 0))
+    offloader = ProcessOffloader(bench.connect, bench.sealer, Limits(SILENCE, Terms(0)))
 
     def begin(source: Path) -> tuple[Job, Ending]:
         job, ending = bench.job(source), Ending()
@@ -142,7 +142,7 @@ def test_a_slow_camera_is_not_taken_for_a_dead_one(
     bench: Bench, tmp_path: Path
 ) -> None:
     source = card(tmp_path / "source", {"A.MP4": 8 << 20})
-    limits = Limits(SILENCE, 0, pace=2 << 20)  # four seconds
+    limits = Limits(SILENCE, Terms(0, pace=2 << 20))  # four seconds
     offloader = ProcessOffloader(bench.connect, bench.sealer, limits)
     ending = Ending()
 

@@ -3,17 +3,20 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 
 from dock_agent.offload.messages import Named, Proved
 from dock_agent.offload.recover import recover, settle
 from dock_agent.recording import DockingState, FileState
+from dock_agent.simulated.dock import StoryDisk
 from dock_agent.store import custody, dockings, transfers
 from dock_agent.store.dockings import Docking
 from dock_agent.vault.lock import lock_bag
 from support.bench import Bench
 from support.cards import card, digests
+from support.process import wait_until
 
 SIZES = {"VIDEO/1.MP4": 5 << 20, "VIDEO/1.NMEA": 4000, "VIDEO/2.NMEA": 4000}
 
@@ -170,3 +173,48 @@ def test_a_recovery_can_be_repeated(bench: Bench, source: Path) -> None:
 
     assert (again.adopted, again.quarantined, again.strays) == (0, 0, 0)
     assert custody.head(bench.conn).seq == lines
+
+
+def test_a_copy_that_can_no_longer_be_read_is_set_aside_and_made_again(
+    bench: Bench, source: Path
+) -> None:
+    disk = StoryDisk(bench.vault, 1 << 30)
+    bench.disk = disk
+    docking = bench.dies_at(source, Named, before=False)
+    disk.unreadable.add("1.MP4")
+
+    found = recover(bench.conn, bench.sealer)
+
+    assert found.quarantined == 1
+    assert states(bench, docking)["VIDEO/1.MP4"] is FileState.QUARANTINED
+    assert len(digests(bench.vault / "quarantine")) == 1
+    disk.unreadable.clear()
+    assert bench.dock(source).complete
+
+
+def test_a_directory_that_cannot_be_listed_is_not_an_empty_one(
+    bench: Bench, tmp_path: Path
+) -> None:
+    (tmp_path / "locked").write_bytes(b"")
+
+    with pytest.raises(OSError, match="Not a directory"):
+        list(bench.disk.listing(tmp_path / "locked"))
+    assert list(bench.disk.listing(tmp_path / "absent")) == []
+
+
+def test_the_child_of_a_killed_agent_is_waited_for(bench: Bench, source: Path) -> None:
+    docking = bench.dies_at(source, Proved, before=True)
+    bag = bench.bag(docking)
+    with Popen(["flock", bag, "cat"], stdin=PIPE) as child:
+        wait_until(lambda: is_locked(bag))
+        assert child.stdin is not None
+        child.stdin.close()
+
+        assert settle(bench.conn, bench.sealer, docking, patience=60)
+
+
+def is_locked(bag: Path) -> bool:
+    lock = lock_bag(bag)
+    if lock is not None:
+        os.close(lock)
+    return lock is None

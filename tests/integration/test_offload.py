@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from dock_agent.bays.machine import Failed, Listed, Lost, OutOfRoom, Sealed
+from dock_agent.offload.clerk import Terms
 from dock_agent.offload.messages import AllCopied, Found
-from dock_agent.offload.scan import MountedSource
+from dock_agent.offload.parent import Limits, ProcessOffloader
+from dock_agent.offload.scan import MountedSource, root_of
 from dock_agent.recording import DockingState, FileState, TransferState
 from dock_agent.simulated.dock import StoryDisk
 from dock_agent.store import custody, files, transfers, views
@@ -18,6 +20,7 @@ from dock_agent.vault.lock import lock_bag
 from dock_agent.vault.verify import verify_bag
 from support.bench import BAY, CAMERA, KEY, Bench
 from support.cards import NAMES, card, content, digests, hostile
+from support.process import Ending
 
 SIZES = {
     "VIDEO/0001.MP4": 20 << 20,
@@ -124,6 +127,59 @@ def test_a_held_copy_that_is_no_longer_sound_is_made_again(
     assert bench.files(second)["VIDEO/0001.MP4"].state is FileState.HELD
 
 
+def test_a_held_copy_that_can_no_longer_be_read_is_made_again(
+    bench: Bench, camera: Path
+) -> None:
+    bench.dock(camera)
+    disk = StoryDisk(bench.vault, 1 << 30)
+    disk.unreadable.add("0001.JPG")
+    bench.disk = disk
+
+    class Healed(MountedSource):
+        def open(self, path: bytes) -> int:
+            if path == b"PHOTO/0001.JPG":
+                disk.unreadable.clear()  # other blocks
+            return super().open(path)
+
+    second = bench.dock(camera, Healed)
+
+    assert second.complete
+    assert bench.files(second)["PHOTO/0001.JPG"].state is FileState.VERIFIED
+
+
+def test_a_copy_whose_blocks_are_bad_costs_its_file_only(
+    bench: Bench, camera: Path
+) -> None:
+    disk = StoryDisk(bench.vault, 1 << 30)
+    disk.unreadable.add("0001.JPG")  # in the second pass: parts have other names
+    bench.disk = disk
+
+    docking = bench.dock(camera)
+
+    states = {name: f.state for name, f in bench.files(docking).items()}
+    assert docking.state is DockingState.SEALED
+    assert not docking.complete
+    assert states.pop("PHOTO/0001.JPG") is FileState.QUARANTINED
+    assert set(states.values()) == {FileState.VERIFIED}
+    assert isinstance(bench.events[-1], Failed)
+
+
+def test_an_earlier_docking_that_still_has_no_room_for_its_seal_waits(
+    bench: Bench, camera: Path
+) -> None:
+    bench.dies_at(camera, AllCopied, before=True)
+    bench.disk = StoryDisk(bench.vault, 0)
+
+    offloader = ProcessOffloader(
+        bench.connect, bench.sealer, Limits(60, Terms(reserve=0))
+    )
+    ending = Ending()
+    offloader.start(bench.job(camera), ending)
+
+    assert isinstance(ending.wait(), OutOfRoom)
+    offloader.close()
+
+
 def test_nothing_rests_on_a_docking_that_is_not_sealed(
     bench: Bench, camera: Path
 ) -> None:
@@ -172,7 +228,6 @@ def test_hostile_entries_are_recorded_and_never_followed(
         "DCIM/link.MP4": "symlink",
         "DCIM/pipe.MP4": "fifo",
         "DCIM/hard.MP4": "hard link",
-        "DCIM/empty.MP4": "hard link",
         "folder": "symlink",
         "socket": "socket",
     }
@@ -222,9 +277,49 @@ def test_a_vault_without_room_refuses_before_the_first_byte(
     docking = bench.dock(camera)
 
     assert docking.state is DockingState.WAITING
-    assert isinstance(bench.events[-1], OutOfRoom)
-    assert bench.events[-1].missing > 0
+    assert bench.events[-1] == OutOfRoom(sum(SIZES.values()))
     assert digests(bench.vault / "dockings") == {}
+
+
+def test_a_vault_that_fills_up_has_to_grow_before_it_is_tried_again(
+    bench: Bench, camera: Path
+) -> None:
+    disk = StoryDisk(bench.vault, 1 << 30)
+    bench.disk = disk
+
+    class Filling(MountedSource):
+        def open(self, path: bytes) -> int:
+            disk.capacity = disk.capacity - disk.free(bench.vault)  # by others
+            return super().open(path)
+
+    docking = bench.dock(camera, Filling)
+
+    assert docking.state is DockingState.WAITING
+    told = bench.events[-1]
+    assert isinstance(told, OutOfRoom)
+    assert told.needed > disk.free(bench.vault)
+
+
+def test_the_reserve_stays_free_while_others_write_to_the_vault(
+    bench: Bench, camera: Path
+) -> None:
+    disk = StoryDisk(bench.vault, 1 << 30)
+    bench.disk = disk
+    reserve = 100 << 20
+
+    class Filling(MountedSource):
+        def open(self, path: bytes) -> int:
+            if path == b"VIDEO/0001.MP4":
+                rest = disk.free(bench.vault)
+                disk.capacity -= rest - reserve  # another bay's footage
+            return super().open(path)
+
+    docking = bench.dock(camera, Filling, reserve)
+
+    states = {name: f.state for name, f in bench.files(docking).items()}
+    assert docking.state is DockingState.WAITING
+    assert states["VIDEO/0001.MP4"] is FileState.VERIFIED
+    assert states["VIDEO/0002.MP4"] is FileState.LISTED
 
 
 def test_files_verified_before_the_vault_was_full_stay_verified(
@@ -338,6 +433,75 @@ def test_a_file_that_appears_while_copying_is_taken_too(
     assert bench.files(docking)["VIDEO/0003.MP4"].state is FileState.VERIFIED
     assert docking.complete
     assert bench.events[-1] == Sealed(len(SIZES) + 1)
+
+
+@pytest.mark.parametrize("when", ["before the second pass", "during it"])
+def test_a_file_that_changes_after_it_was_verified_keeps_the_docking_open(
+    bench: Bench, camera: Path, when: str
+) -> None:
+    scans = []
+
+    class Rewritten(MountedSource):
+        def scan(self) -> tuple[Found, ...]:
+            scans.append(when)
+            if len(scans) == (2 if when == "before the second pass" else 3):
+                with (camera / "PHOTO/0001.JPG").open("ab") as file:
+                    file.write(b"more")
+            return super().scan()
+
+    docking = bench.dock(camera, Rewritten)
+
+    assert docking.state is DockingState.FAULT
+    assert isinstance(bench.events[-1], Failed)
+    assert "PHOTO/0001.JPG" in bench.events[-1].reason
+    again = bench.dock(camera)
+    assert again.complete
+    assert (
+        digests(bench.bag(again) / "data")[b"PHOTO/0001.JPG"]
+        == (digests(camera)[b"PHOTO/0001.JPG"])
+    )
+
+
+def test_a_camera_that_never_stops_writing_is_never_sealed_as_whole(
+    bench: Bench, camera: Path
+) -> None:
+    class Endless(MountedSource):
+        def scan(self) -> tuple[Found, ...]:
+            count = len(list((camera / "LOG").iterdir()))
+            card(camera, {f"LOG/{count}": 10})
+            return super().scan()
+
+    docking = bench.dock(camera, Endless)
+
+    assert docking.state is DockingState.FAULT
+    assert isinstance(bench.events[-1], Failed)
+
+
+def test_of_a_file_with_two_names_the_bytes_are_kept_once(
+    bench: Bench, camera: Path
+) -> None:
+    os.link(camera / "VIDEO/0002.MP4", camera / "VIDEO/same.MP4")
+
+    docking = bench.dock(camera)
+
+    kept = bench.files(docking)
+    assert kept["VIDEO/0002.MP4"].state is FileState.VERIFIED
+    assert kept["VIDEO/same.MP4"].state is FileState.SKIPPED
+    assert kept["VIDEO/same.MP4"].reason == "hard link"
+    assert docking.complete
+
+
+def test_another_camera_in_the_place_of_the_identified_one_is_not_read(
+    bench: Bench, camera: Path, tmp_path: Path
+) -> None:
+    facts = camera.stat()
+    camera.rename(tmp_path / "taken out")
+    card(camera, {"VIDEO/9999.MP4": 10})
+
+    docking = bench.dock(camera, lambda path: MountedSource(path, root_of(facts)))
+
+    assert docking.state is DockingState.INTERRUPTED
+    assert bench.files(docking) == {}
 
 
 def test_no_part_is_ever_left_behind(bench: Bench, camera: Path) -> None:

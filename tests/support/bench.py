@@ -9,9 +9,10 @@ from pathlib import Path
 from dock_agent.bays.machine import Event
 from dock_agent.clock import Clock, SystemClock, ulid
 from dock_agent.custody.signing import SigningKey
-from dock_agent.offload.child import Bench as Parts
-from dock_agent.offload.child import Offload, Tree
-from dock_agent.offload.clerk import Clerk, Job
+from dock_agent.offload.bench import Bench as Parts
+from dock_agent.offload.bench import Tree
+from dock_agent.offload.child import Offload
+from dock_agent.offload.clerk import Clerk, Job, Terms
 from dock_agent.offload.inline import Direct, InlineOffloader
 from dock_agent.offload.messages import Heard, Said
 from dock_agent.offload.scan import MountedSource
@@ -71,13 +72,16 @@ class Bench:
         return Job(docking, camera, BAY, source, bag, {"bay": BAY})
 
     def dock(
-        self, source: Path, tree: Callable[[Path], Tree] = MountedSource
+        self,
+        source: Path,
+        tree: Callable[[Path], Tree] = MountedSource,
+        reserve: int = 0,
     ) -> Docking:
         """Offload a directory in this thread; return the docking as it ended."""
         job = self.job(source)
         self.events = []
         offloader = InlineOffloader(
-            self.conn, self.sealer, tree, self.waits.append, reserve=0
+            self.conn, self.sealer, tree, self.waits.append, Terms(reserve)
         )
         offloader.start(job, self.events.append)
         return self.docking(job.docking)
@@ -96,7 +100,7 @@ class Bench:
 
         job = self.job(source)
         mortal = Mortal(self.conn, self.sealer, job, self.events.append)
-        order = mortal.open(0)
+        order = mortal.open(Terms(0))
         tree = MountedSource(source)
         parts = Parts(tree, self.disk, Direct(mortal), self.waits.append)
         with suppress(Died):

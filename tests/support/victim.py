@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from dock_agent.offload.clerk import Terms
 from dock_agent.offload.parent import Limits, ProcessOffloader
 from dock_agent.offload.recover import recover
 from dock_agent.vault.lock import held
@@ -23,7 +24,7 @@ def main() -> None:
     bench = Bench(Path(sys.argv[1]))
     with held(bench.vault):
         recover(bench.conn, bench.sealer)
-        offloader = ProcessOffloader(bench.connect, bench.sealer, Limits(30, 0))
+        offloader = ProcessOffloader(bench.connect, bench.sealer, Limits(30, Terms(0)))
         ending = Ending()
         say("ready")
         offloader.start(bench.job(Path(sys.argv[2])), ending)
