@@ -30,6 +30,7 @@ from dock_agent.errors import (
 )
 from dock_agent.offload.clerk import PATIENCE, Job, Terms
 from dock_agent.offload.inline import InlineOffloader
+from dock_agent.offload.process import LANES
 from dock_agent.offload.scan import MountedSource
 from dock_agent.recording import BayName, DockingId, DockingState, FileState
 from dock_agent.run import Opened, opened
@@ -116,6 +117,7 @@ def import_tree(
             MountedSource,
             time.sleep,
             Terms(config.vault.reserve_bytes, patience=PATIENCE),
+            LANES,
         )
         offloader.start(job, listener)
         return Imported(_summary(held, docking), _error(held, docking, listener))

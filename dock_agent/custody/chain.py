@@ -18,6 +18,7 @@ from dock_agent.errors import CustodyError
 from dock_agent.recording import Digest, DockingId
 
 SURROGATE = re.compile("[\ud800-\udfff]")
+PLAIN = (str, int, type(None))
 NOTHING = Digest("0" * 64)  # what the first line of a chain points to
 
 
@@ -149,8 +150,10 @@ def _follows(
 
 
 def _has_float(thing: Any) -> bool:
+    if isinstance(thing, PLAIN):  # nearly all of them
+        return False
     if isinstance(thing, Mapping):
-        return any(_has_float(value) for value in thing.values())
+        return any(map(_has_float, thing.values()))
     if isinstance(thing, list | tuple):
-        return any(_has_float(value) for value in thing)
+        return any(map(_has_float, thing))
     return isinstance(thing, float)

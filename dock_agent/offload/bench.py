@@ -36,3 +36,4 @@ class Bench:
     disk: Disk
     channel: Channel
     wait: Callable[[float], None]  # seconds
+    lanes: int = 1  # pieces at a time; with one, everything follows in order

@@ -57,10 +57,11 @@ from dock_agent.recording import (
     FileState,
     RecordingId,
 )
-from dock_agent.store import dockings, files, recordings, transfers
+from dock_agent.store import dockings, files, inventory, recordings, transfers
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Change, Docking
-from dock_agent.store.files import File, Listing
+from dock_agent.store.files import File
+from dock_agent.store.inventory import Listing
 from dock_agent.store.recordings import NewRecording
 from dock_agent.store.transfers import NewTransfer
 from dock_agent.vault.bag import Sealer, seal
@@ -172,8 +173,8 @@ class Clerk:
                 case Named(ids):
                     for file in files.named(conn, ids, at):
                         self._queue(conn, file)
-                case Matched(ident):
-                    files.matched(conn, ident, self._held[ident], at)
+                case Matched(ids):
+                    files.matched(conn, {i: self._held[i] for i in ids}, at)
                 case GivenUp(ident, reason):
                     files.missed(conn, ident, reason, at)
                 case Doubted(ident, reason):
@@ -191,7 +192,7 @@ class Clerk:
         with transaction(self._conn) as conn:
             ids = self._recordings(conn, listed)
             new = [new_file(entry, ids) for entry in listed]
-            made = files.add_inventory(conn, self._job.docking, Listing(new, facts), at)
+            made = inventory.add(conn, self._job.docking, Listing(new, facts), at)
         if self._state is DockingState.OPENED:
             self._move(DockingMove.LISTED)
         plan = [

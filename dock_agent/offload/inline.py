@@ -36,13 +36,14 @@ class InlineOffloader:
     open_tree: Callable[[Path], Tree]
     wait: Callable[[float], None]
     terms: Terms
+    lanes: int = 1
 
     def start(self, job: Job, post: Post) -> None:
         clerk = Clerk(self.conn, self.sealer, job, post)
         order = clerk.open(self.terms)
         try:
             tree = self.open_tree(job.source)
-            bench = Bench(tree, self.sealer.disk, Direct(clerk), self.wait)
+            bench = Bench(tree, self.sealer.disk, Direct(clerk), self.wait, self.lanes)
             Offload(bench, order).run()
         except DockError as error:
             clerk.end(ended(error))

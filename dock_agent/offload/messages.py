@@ -98,8 +98,7 @@ class Named:
 class Matched:
     """The camera still holds what the vault already has. Answered by `Go`."""
 
-    id: FileId
-    digest: Digest
+    files: tuple[FileId, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from dock_agent.vault.lock import lock_bag
 from dock_agent.vault.real import RealDisk
 
 PR_SET_PDEATHSIG = 1
+LANES = 2  # while one batch is flushed and read back, the next is read
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -78,7 +79,7 @@ def _offload(pipe: Pipe, order: Order) -> None:
         raise StoreError(f"{order.bag} is being written by an earlier offload")
     tree = MountedSource(order.source, order.root)
     try:
-        Offload(Bench(tree, disk, pipe, _waiter()), order).run()
+        Offload(Bench(tree, disk, pipe, _waiter(), LANES), order).run()
     finally:
         tree.close()
         os.close(lock)

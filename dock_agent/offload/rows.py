@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dock_agent.offload.messages import Planned, Proof
 from dock_agent.offload.plan import Entry
 from dock_agent.recording import FileId, FileState, RecordingId
-from dock_agent.store.files import FileProof, NewFile
+from dock_agent.store.files import FileProof
+from dock_agent.store.inventory import NewFile
 
 
 def file_proof(proof: Proof) -> FileProof:

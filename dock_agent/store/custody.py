@@ -1,34 +1,45 @@
 """The custody log in the database: appended to, read, checked; never changed."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dock_agent.clock import Instant
 from dock_agent.custody.chain import EMPTY, Event, Head, digest, next_line, verify
 from dock_agent.errors import CustodyError
 from dock_agent.recording import Digest, DockingId
 
+Row = tuple[int, DockingId | None, int | None, str, Digest]
+
 
 def append(conn: sqlite3.Connection, event: Event, at: Instant) -> Digest:
     """Add a line, inside the transaction of the change that it tells of."""
+    return append_all(conn, (event,), at)[0]
+
+
+def append_all(
+    conn: sqlite3.Connection, events: Sequence[Event], at: Instant
+) -> list[Digest]:
+    """Add a line for each event; return the lines' digests."""
     if not conn.in_transaction:
         raise CustodyError("a custody event belongs to the transaction of its change")
-    last, about = head(conn), EMPTY
-    if event.docking is not None:
-        about = docking_head(conn, event.docking)
-    line = next_line(last, about, event, at)
-    conn.execute(
+    last, dockings, rows = head(conn), dict[DockingId, Head](), list[Row]()
+    for event in events:
+        about = EMPTY
+        if event.docking is not None:
+            about = dockings.get(event.docking) or docking_head(conn, event.docking)
+        line = next_line(last, about, event, at)
+        last = Head(last.seq + 1, digest(line))
+        number = None
+        if event.docking is not None:
+            number = about.seq + 1
+            dockings[event.docking] = Head(number, last.sha256)
+        rows.append((last.seq, event.docking, number, line, last.sha256))
+    conn.executemany(
         "INSERT INTO custody (seq, docking, docking_seq, line, sha256)"
         " VALUES (?, ?, ?, ?, ?)",
-        (
-            last.seq + 1,
-            event.docking,
-            about.seq + 1 if event.docking is not None else None,
-            line,
-            digest(line),
-        ),
+        rows,
     )
-    return digest(line)
+    return [row[-1] for row in rows]
 
 
 def head(conn: sqlite3.Connection) -> Head:

@@ -1,14 +1,14 @@
 """The files of a docking, each with the custody event of what became of it."""
 
 import base64
-import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from dock_agent.clock import Instant
-from dock_agent.custody.chain import Event, canonical
+from dock_agent.custody.chain import Event
 from dock_agent.errors import StoreError
 from dock_agent.recording import (
     CameraId,
@@ -21,19 +21,6 @@ from dock_agent.recording import (
 )
 from dock_agent.store import custody
 from dock_agent.store.db import writer
-
-
-@dataclass(frozen=True, slots=True)
-class NewFile:
-    """One line of an inventory. `path` is raw, `stored` is below `data/`."""
-
-    path: bytes
-    stored: str
-    size: int
-    mtime_ns: int
-    state: FileState = FileState.LISTED
-    reason: str | None = None
-    recording: RecordingId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +61,6 @@ class Tally:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """An inventory and what is known of where it was taken."""
-
-    files: Sequence[NewFile]
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
 def shown(path: bytes) -> str:
     """Return a raw name as text for people: what is not UTF-8 is escaped."""
     return path.decode("utf-8", "backslashreplace")
@@ -90,39 +69,6 @@ def shown(path: bytes) -> str:
 def raw(path: bytes) -> str:
     """Return a raw name as base64, which loses nothing."""
     return base64.b64encode(path).decode("ascii")
-
-
-@writer
-def add_inventory(
-    conn: sqlite3.Connection, docking: DockingId, listing: Listing, at: Instant
-) -> list[FileId]:
-    """Write every line of the inventory, and one custody event for the whole."""
-    ids = []
-    for file in listing.files:
-        cursor = conn.execute(
-            "INSERT INTO file (docking, recording, path, stored, size, mtime_ns,"
-            " state, reason) VALUES (:docking, :recording, :path, :stored, :size,"
-            " :mtime_ns, :state, :reason)",
-            asdict(file) | {"docking": docking},
-        )
-        ids.append(FileId(cursor.lastrowid or 0))
-    custody.append(conn, Event("listed", docking, _summary(listing)), at)
-    return ids
-
-
-def _summary(listing: Listing) -> dict[str, Any]:
-    whole = hashlib.sha256()
-    for file in listing.files:
-        line = [raw(file.path), file.size, file.mtime_ns, file.state.value]
-        whole.update(canonical(line).encode() + b"\n")
-    wanted = [file for file in listing.files if file.state is FileState.LISTED]
-    return {
-        "files": len(wanted),
-        "bytes": sum(file.size for file in wanted),
-        "skipped": len(listing.files) - len(wanted),
-        "inventory_sha256": whole.hexdigest(),
-        **listing.facts,
-    }
 
 
 def held(
@@ -163,45 +109,51 @@ def proved(conn: sqlite3.Connection, proofs: Sequence[FileProof]) -> None:
 @writer
 def named(conn: sqlite3.Connection, ids: Sequence[FileId], at: Instant) -> list[File]:
     """Call files verified, one custody event each (F5); the caller queues them."""
-    done = []
-    for file_id in ids:
-        cursor = conn.execute(
-            "UPDATE file SET state = 'verified' WHERE id = ? AND state = 'proven'",
-            (file_id,),
-        )
-        _one(cursor, file_id, FileState.PROVEN)
-        file = get(conn, file_id)
-        facts = _name(file) | {
-            "sha256": file.sha256,
-            "method": file.method,
-            "read_from_medium": file.counted,
-        }
-        custody.append(conn, Event("verified", file.docking, facts), at)
-        done.append(file)
+    done = [_moved(conn, NAMED, file_id, FileState.PROVEN) for file_id in ids]
+    custody.append_all(conn, list(map(_verified, done)), at)
     return done
+
+
+NAMED = (
+    "UPDATE file SET state = 'verified' WHERE id = :id AND state = 'proven' RETURNING *"
+)
+
+
+def _verified(file: File) -> Event:
+    facts = _name(file) | {
+        "sha256": file.sha256,
+        "method": file.method,
+        "read_from_medium": file.counted,
+    }
+    return Event("verified", file.docking, facts)
 
 
 @writer
 def matched(
-    conn: sqlite3.Connection, file_id: FileId, held_by: FileId, at: Instant
+    conn: sqlite3.Connection, held_by: Mapping[FileId, FileId], at: Instant
 ) -> None:
-    """The camera was read again and has the same bytes as an earlier copy.
+    """The camera was read again and has the same bytes as earlier copies.
 
-    Raises `StoreError` if that copy is not a verified one, of this length.
+    Raises `StoreError` if such a copy is not a verified one, of this length.
     """
+    done = [_matched(conn, *pair) for pair in held_by.items()]
+    custody.append_all(conn, done, at)
+
+
+MATCHED = (
+    "UPDATE file SET state = 'held', sha256 = :sha256, held_by = :held_by"
+    " WHERE id = :id AND state = 'listed' RETURNING *"
+)
+
+
+def _matched(conn: sqlite3.Connection, file_id: FileId, held_by: FileId) -> Event:
     earlier = get(conn, held_by)
-    same = earlier.size == get(conn, file_id).size
-    if earlier.state is not FileState.VERIFIED or not same:
+    known = {"sha256": earlier.sha256, "held_by": held_by}
+    file = _moved(conn, MATCHED, file_id, FileState.LISTED, known)
+    if earlier.state is not FileState.VERIFIED or earlier.size != file.size:
         raise StoreError(f"file {held_by} vouches for no other: it is {earlier.state}")
-    cursor = conn.execute(
-        "UPDATE file SET state = 'held', sha256 = ?, held_by = ?"
-        " WHERE id = ? AND state = 'listed'",
-        (earlier.sha256, held_by, file_id),
-    )
-    _one(cursor, file_id, FileState.LISTED)
-    file = get(conn, file_id)
     facts = _name(file) | {"sha256": file.sha256, "held_by": earlier.docking}
-    custody.append(conn, Event("held", file.docking, facts), at)
+    return Event("held", file.docking, facts)
 
 
 @writer
@@ -243,6 +195,20 @@ def _tell(conn: sqlite3.Connection, kind: str, file_id: FileId, at: Instant) -> 
 
 def _name(file: File) -> dict[str, Any]:
     return {"file": file.stored, "raw_name": raw(file.path), "size": file.size}
+
+
+def _moved(
+    conn: sqlite3.Connection,
+    change: str,
+    file_id: FileId,
+    expected: FileState,
+    known: Mapping[str, Any] = MappingProxyType({}),
+) -> File:
+    """Run an UPDATE … RETURNING of one file; raise `StoreError` if it moved before."""
+    row = conn.execute(change, {"id": file_id, **known}).fetchone()
+    if row is None:
+        raise StoreError(f"file {file_id} is no longer {expected}")
+    return _file(row)
 
 
 def _one(cursor: sqlite3.Cursor, file_id: FileId, expected: FileState) -> None:

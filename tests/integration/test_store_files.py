@@ -17,10 +17,11 @@ from dock_agent.recording import (
     ReadBack,
     RecordingId,
 )
-from dock_agent.store import cameras, dockings, files, recordings
+from dock_agent.store import cameras, dockings, files, inventory, recordings
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Change
-from dock_agent.store.files import FileProof, Listing, NewFile, Tally
+from dock_agent.store.files import FileProof, Tally
+from dock_agent.store.inventory import Listing, NewFile
 from dock_agent.store.recordings import NewRecording
 from support.books import CAMERA, DIGEST, Books, ident
 
@@ -107,7 +108,7 @@ def test_an_inventory_is_one_event_that_commits_to_every_name(books: Books) -> N
     ]
 
     with transaction(books.conn):
-        ids = files.add_inventory(
+        ids = inventory.add(
             books.conn, docking, Listing(new, {"file_system": "vfat"}), books.at
         )
 
@@ -226,7 +227,7 @@ def test_a_match_names_the_docking_that_holds_the_bytes(books: Books) -> None:
     (again,) = books.inventory(books.open(2), ["a.MP4"])
 
     with transaction(books.conn):
-        files.matched(books.conn, again, earlier, books.at)
+        files.matched(books.conn, {again: earlier}, books.at)
 
     found = files.get(books.conn, again)
     assert (found.state, found.held_by) == (FileState.HELD, earlier)
@@ -251,7 +252,7 @@ def test_a_copy_that_is_not_a_verified_one_of_this_length_holds_nothing(
     )
 
     with pytest.raises(StoreError, match="vouches"), transaction(books.conn):
-        files.matched(books.conn, again, earlier, books.at)
+        files.matched(books.conn, {again: earlier}, books.at)
 
     assert files.get(books.conn, again).state is FileState.LISTED
 

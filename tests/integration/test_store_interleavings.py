@@ -88,7 +88,7 @@ class Station(RuleBasedStateMachine):
         if not ours or not theirs or number == held:
             return
         with suppress(StoreError), transaction(conn):
-            files.matched(conn, ours[0].id, theirs[0].id, self.books.at)
+            files.matched(conn, {ours[0].id: theirs[0].id}, self.books.at)
 
     @rule(number=DOCKINGS)
     def seal(self, number: int) -> None:

@@ -16,9 +16,10 @@ from dock_agent.recording import (
     FileState,
     RecordingId,
 )
-from dock_agent.store import files, recordings, transfers, views
+from dock_agent.store import files, inventory, recordings, transfers, views
 from dock_agent.store.db import transaction
-from dock_agent.store.files import Listing, NewFile, Tally
+from dock_agent.store.files import Tally
+from dock_agent.store.inventory import Listing, NewFile
 from dock_agent.store.recordings import NewRecording
 from dock_agent.store.views import Search
 from support.books import CAMERA, MAIN, NAS, Books, ident
@@ -44,7 +45,7 @@ def record(
     with transaction(books.conn):
         about = NewRecording(ident, name, start, officer)
         recordings.add(books.conn, docking, camera, about)
-        (file,) = files.add_inventory(books.conn, docking, Listing([new]), books.at)
+        (file,) = inventory.add(books.conn, docking, Listing([new]), books.at)
     return file
 
 
@@ -129,7 +130,7 @@ def test_a_recording_that_an_earlier_docking_holds_is_shown_there_once(
     books.confirm(books.claimed(MAIN))
     again = record(books, books.open(2), 2)
     with transaction(books.conn):
-        files.matched(books.conn, again, first, books.at)
+        files.matched(books.conn, {again: first}, books.at)
 
     (line,) = views.recordings(books.conn, Search())
 

@@ -22,10 +22,18 @@ from dock_agent.recording import (
     TransferState,
 )
 from dock_agent.simulated.clock import ManualClock
-from dock_agent.store import custody, destinations, dockings, files, transfers
+from dock_agent.store import (
+    custody,
+    destinations,
+    dockings,
+    files,
+    inventory,
+    transfers,
+)
 from dock_agent.store.db import connect, transaction
 from dock_agent.store.dockings import Change, Docking
-from dock_agent.store.files import File, FileProof, Listing, NewFile
+from dock_agent.store.files import File, FileProof
+from dock_agent.store.inventory import Listing, NewFile
 from dock_agent.store.transfers import Confirmed, NewTransfer, Transfer
 
 CAMERA = CameraId("KT-Z3:KTZ3A00017")
@@ -68,7 +76,7 @@ class Books:
     ) -> list[FileId]:
         new = [NewFile(name.encode(), name, size, 7) for name in names]
         with transaction(self.conn):
-            return files.add_inventory(self.conn, docking, Listing(new), self.at)
+            return inventory.add(self.conn, docking, Listing(new), self.at)
 
     def prove(self, file: FileId, digest: Digest = DIGEST) -> None:
         proof = FileProof(file, digest, (digest,), ReadBack.DIRECT, 5000)

@@ -21,10 +21,18 @@ from dock_agent.recording import (
     ReadBack,
     RecordingId,
 )
-from dock_agent.store import destinations, dockings, files, recordings, transfers
+from dock_agent.store import (
+    destinations,
+    dockings,
+    files,
+    inventory,
+    recordings,
+    transfers,
+)
 from dock_agent.store.db import connect, transaction
 from dock_agent.store.dockings import Change, Docking
-from dock_agent.store.files import FileProof, Listing, NewFile
+from dock_agent.store.files import FileProof
+from dock_agent.store.inventory import Listing, NewFile
 from dock_agent.store.recordings import NewRecording
 from dock_agent.store.transfers import Confirmed, NewTransfer
 from support.boards import NOW
@@ -71,7 +79,7 @@ def offloaded(
         name = path.decode("utf-8", "backslashreplace")
         recordings.add(conn, docking, CAMERA, NewRecording(recording, name, start))
         new = NewFile(path, "stored.MP4", 5_000_000, 0, recording=recording)
-        (file,) = files.add_inventory(conn, docking, Listing([new]), AT)
+        (file,) = inventory.add(conn, docking, Listing([new]), AT)
         proof = FileProof(file, digest, (digest,), ReadBack.DIRECT, 5_000_000)
         files.proved(conn, [proof])
         files.named(conn, [file], AT)
@@ -91,7 +99,7 @@ def interrupted(conn: sqlite3.Connection, number: int) -> DockingId:
     with transaction(conn):
         _open(conn, docking)
         new = NewFile(b"DCIM/0002.MP4", "0002.MP4", 7, 0)
-        files.add_inventory(conn, docking, Listing([new]), AT)
+        inventory.add(conn, docking, Listing([new]), AT)
         reason = "the camera left its bay"
         change = Change(DockingState.OPENED, DockingState.INTERRUPTED, reason=reason)
         dockings.set_state(conn, docking, change, AT)
