@@ -75,4 +75,4 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 
 .PHONY: system
 system: # asked each time: what a stamp says may have been removed since
-	@tools/need-system chromium fusermount3 libatomic.so.1 openssl umockdev-wrapper
+	@tools/need-system chromium fusermount3 libatomic.so.1 openssl systemd-analyze udevadm umockdev-wrapper

@@ -5,6 +5,7 @@ offloads in processes of their own.
 """
 
 import logging
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,9 +20,9 @@ from dock_agent.cameras.profile import Profile
 from dock_agent.clock import Clock
 from dock_agent.errors import DockError
 from dock_agent.offload.clerk import Job
-from dock_agent.offload.messages import Root
 from dock_agent.offload.parent import Offloader
-from dock_agent.offload.scan import root_of
+from dock_agent.offload.root import Root
+from dock_agent.offload.source import shown
 from dock_agent.recording import BayName, BayState, Colour, DockingId
 from dock_agent.station import Contact, Station
 from dock_agent.vault.layout import bag_path
@@ -116,7 +117,7 @@ class Agent:
         post = partial(self._post, sighting.bay, contact.docking)
         try:
             root = self._tools.mounter.path(sighting)
-            facts = root_of(root.stat())
+            facts = Root.of(root.stat())
             refuse_overlap(self._tools.vault, root)
             identity = identify(sighting, self._tools.profiles)
         except (DockError, OSError) as error:
@@ -144,7 +145,7 @@ class Agent:
 def _facts(contact: Contact, identity: Identity) -> dict[str, Any]:
     return {
         "contact": contact.sighting.token,
-        "node": contact.sighting.node,
+        "node": shown(os.fsencode(contact.sighting.node)),
         "profile": identity.profile.name,
         **identity.evidence,
     }

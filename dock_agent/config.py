@@ -47,6 +47,10 @@ class Vault(Table, frozen=True):
     reserve_bytes: Annotated[
         int, Meta(ge=0, description="room that offloads leave free, in bytes")
     ] = 1_000_000_000
+    cached: Annotated[
+        Literal["refuse", "accept"],
+        Meta(description="a vault whose copies cannot be read back from the medium"),
+    ] = "refuse"
 
 
 class Store(Table, frozen=True):
@@ -108,6 +112,10 @@ class Offload(Table, frozen=True):
     pace: Annotated[
         int, Meta(ge=0, description="bytes a second from one camera; 0 for no limit")
     ] = 0
+    rest_s: Annotated[
+        int,
+        Meta(ge=0, description="seconds a tree that others may write must not change"),
+    ] = 3
 
 
 class Web(Table, frozen=True):

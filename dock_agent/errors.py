@@ -82,6 +82,12 @@ class StoreLocked(StoreError):
     hint = "Close the other program (a shell or a backup, perhaps) and try again."
 
 
+class StoreFull(StoreError):
+    """The station's database has no room to grow."""
+
+    hint = "Free some room where the database is. What was offloaded is in the vault."
+
+
 class StoreDamaged(StoreError):
     """The station's database is damaged."""
 

@@ -1,6 +1,5 @@
 """Look at everything a station stands on, without changing any of it."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -13,10 +12,8 @@ from dock_agent.recording import DestinationName, ReadBack
 from dock_agent.store import custody
 from dock_agent.store.db import reading
 from dock_agent.sync.open import open_destination
-from dock_agent.vault.layout import PART
+from dock_agent.vault.probe import how_read_back
 from dock_agent.vault.real import RealDisk
-
-PROBE = bytes(8192)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,16 +50,7 @@ def _vault(config: Config) -> str:
     disk, root = RealDisk(), config.vault_path
     if not root.is_dir():
         raise StoreError(f"{root} is not there yet; the agent makes it at its start")
-    probe = root / f"{PART}doctor-{secrets.token_hex(4)}"
-    writer = disk.create(probe, len(PROBE))
-    try:
-        writer.write(memoryview(PROBE), 0)
-        writer.finish(len(PROBE), 0)
-        writer.sync()
-        method = disk.reread(probe).method
-    finally:
-        writer.close()
-        disk.unlink(probe)
+    method = how_read_back(disk, root)
     free = disk.free(root) - config.vault.reserve_bytes
     if free <= 0:
         raise StoreError(f"{root} is full, {-free} bytes into its reserve")

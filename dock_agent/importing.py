@@ -1,5 +1,6 @@
 """Offload a directory by hand: the same code as a bay, in this process."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from dock_agent.offload.clerk import PATIENCE, Job, Terms
 from dock_agent.offload.inline import InlineOffloader
 from dock_agent.offload.process import LANES
 from dock_agent.offload.scan import MountedSource
+from dock_agent.offload.source import shown
 from dock_agent.recording import BayName, DockingId, DockingState, FileState
 from dock_agent.run import Opened, opened
 from dock_agent.store import dockings, files
@@ -65,6 +67,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     skipped: int
     quarantined: int
     sealed: bool
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,10 @@ def import_tree(
         camera, known = camera_id(wish.camera, profile.shipped())
         docking = DockingId(ulid(clock))
         bag = bag_path(docking, camera, clock.now().utc)
-        identity = {"imported_from": str(wish.path), "profile": known.name}
+        identity = {
+            "imported_from": shown(os.fsencode(wish.path)),
+            "profile": known.name,
+        }
         bay = BayName(wish.bay)
         job = Job(docking, camera, bay, wish.path.resolve(), bag, identity)
         listener = _Listener(show)
@@ -116,7 +122,11 @@ def import_tree(
             held.sealer,
             MountedSource,
             time.sleep,
-            Terms(config.vault.reserve_bytes, patience=PATIENCE),
+            Terms(
+                config.vault.reserve_bytes,
+                patience=PATIENCE,
+                rest=config.offload.rest_s,
+            ),
             LANES,
         )
         offloader.start(job, listener)
@@ -138,6 +148,7 @@ def _summary(held: Opened, ident: DockingId) -> Summary:
         skipped=counts.get(FileState.SKIPPED, zero).files,
         quarantined=counts.get(FileState.QUARANTINED, zero).files,
         sealed=docking.state is DockingState.SEALED,
+        complete=bool(docking.complete),
     )
 
 

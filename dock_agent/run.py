@@ -24,8 +24,8 @@ from dock_agent.cameras import profile
 from dock_agent.clock import Clock, SystemClock
 from dock_agent.config import Config
 from dock_agent.custody.chain import Event
-from dock_agent.custody.signing import load_or_make
 from dock_agent.errors import StoreError, VaultUnusable
+from dock_agent.keys import signing_key
 from dock_agent.offload.clerk import PATIENCE, Terms
 from dock_agent.offload.parent import Limits, ProcessOffloader
 from dock_agent.offload.recover import recover
@@ -35,6 +35,7 @@ from dock_agent.store import custody, destinations, station
 from dock_agent.store.db import connect, transaction
 from dock_agent.vault import lock
 from dock_agent.vault.bag import Sealer
+from dock_agent.vault.probe import require_medium
 from dock_agent.vault.real import RealDisk
 from dock_agent.watch import status
 from dock_agent.watch.compose import Watcher, not_live
@@ -71,12 +72,16 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
             lock.make(disk, root)
         with lock.held(root):
             found = lock.identity(disk, root, clock, known)
-            key = load_or_make(config.signing_path)
+            if config.vault.cached == "refuse":
+                require_medium(disk, root)
+            key = signing_key(config, conn)
             names = tuple(DestinationName(d.name) for d in config.destinations)
-            sealer = Sealer(disk, root, key, clock, config.station.id, names)
+            within = RealDisk(within=root)
+            sealer = Sealer(within, root, key, clock, config.station.id, names)
             started = Event("started", facts={"station": config.station.id})
             with transaction(conn):
                 station.set_vault_id(conn, found)
+                station.sign_with(conn, key.public)
                 for destination in config.destinations:
                     name = DestinationName(destination.name)
                     destinations.ensure(conn, name, destination.kind)
@@ -111,8 +116,9 @@ def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> Non
 
 def _agent(held: Opened, clock: Clock) -> Agent:
     config = held.config
-    terms = Terms(config.vault.reserve_bytes, config.offload.pace, PATIENCE)
-    limits = Limits(config.offload.silence_s, terms)
+    offload = config.offload
+    terms = Terms(config.vault.reserve_bytes, offload.pace, PATIENCE, offload.rest_s)
+    limits = Limits(offload.silence_s, terms)
     tools = Tools(
         mounter=BayMounter(),
         charger=PowerSupplies(),

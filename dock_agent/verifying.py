@@ -2,18 +2,21 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 
 from dock_agent.config import Config
-from dock_agent.custody.signing import load
+from dock_agent.custody.manifest import KEY_LABEL, labels
+from dock_agent.custody.signing import PublicKey, load
 from dock_agent.errors import ConfigError, CustodyError
-from dock_agent.recording import DockingId
-from dock_agent.store import custody, dockings
+from dock_agent.recording import Digest, DockingId
+from dock_agent.store import custody, dockings, station
 from dock_agent.store.db import reading
 from dock_agent.store.dockings import Docking
 from dock_agent.vault.real import RealDisk
-from dock_agent.vault.verify import Failure, Result, verify_bag, verify_rows
+from dock_agent.vault.verify import Failure, Result, verify_bag
+from dock_agent.vault.verify_rows import verify_rows
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,15 +37,14 @@ def verify(
 
     Raises `ConfigError` for a docking that is not sealed or not known.
     """
-    key = load(config.signing_path).public
-    disk, whole = RealDisk(), Result()
+    disk, whole, seen = RealDisk(), Result(), dict[Path, Digest | None]()
     with reading(config.store_path) as conn:
-        chosen = _chosen(conn, wanted)
+        chosen, keys = _chosen(conn, wanted), _Keys(conn, config)
         for number, docking in enumerate(chosen, 1):
             bag = config.vault_path / docking.bag
             for part in (
-                verify_bag(disk, bag, docking.id, key),
-                verify_rows(conn, disk, config.vault_path, docking),
+                verify_bag(disk, bag, docking.id, keys.of(bag)),
+                verify_rows(conn, disk, config.vault_path, docking, seen),
             ):
                 whole.checked += part.checked
                 whole.ok += part.ok
@@ -54,6 +56,23 @@ def verify(
     return Verified(
         checked=whole.checked, ok=whole.ok, failed=tuple(whole.failed), custody=told
     )
+
+
+class _Keys:
+    """The keys that dockings were signed with; of each bag, the one it names."""
+
+    def __init__(self, conn: sqlite3.Connection, config: Config) -> None:
+        self._known = station.keys(conn)
+        now = self._known.get(station.signs_with(conn) or "")
+        self._now = load(config.signing_path).public if now is None else now
+
+    def of(self, bag: Path) -> PublicKey:
+        """Return it, or the present one: then the check says what is wrong."""
+        try:
+            info = labels((bag / "bag-info.txt").read_text("utf-8"))
+        except (OSError, ValueError):
+            info = {}
+        return self._known.get(info.get(KEY_LABEL, ""), self._now)
 
 
 def _chosen(conn: sqlite3.Connection, wanted: Sequence[str]) -> list[Docking]:

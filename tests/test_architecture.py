@@ -14,7 +14,7 @@ LAYERS = (
     {"vault"},
     {"bays", "cameras", "media"},
     {"offload", "sync", "export"},
-    {"watch", "verifying"},
+    {"watch", "verifying", "keys"},
     {"simulated"},
     {"station"},
     {"agent", "story", "examine"},
@@ -60,6 +60,7 @@ PAGE_READS = {
 }  # fmt: skip
 LAST_RESORTS = (  # one broad except in each process, and in each docking's thread
     "dock_agent/cli/__init__.py",
+    "dock_agent/offload/process.py",
     "dock_agent/offload/parent.py",
 )
 LONGEST_MODULE = 300

@@ -185,6 +185,7 @@ MOVES: Mapping[tuple[BayState, type[Event]], BayState] = {
     (_S.PULLED, Docked): _S.IDENTIFYING,
     (_S.IDENTIFYING, Identified): _S.IDENTIFYING,
     (_S.IDENTIFYING, Listed): _S.COPYING,
+    (_S.COPYING, Listed): _S.COPYING,  # more appeared while it was copied
     (_S.COPYING, Advanced): _S.COPYING,
     (_S.COPYING, Copied): _S.CHECKING,
     (_S.CHECKING, Advanced): _S.CHECKING,

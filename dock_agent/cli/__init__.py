@@ -21,6 +21,7 @@ COMMANDS = {
     "destinations": "destinations",
     "doctor": "doctor",
     "import": "offload",
+    "keys": "keys",
     "recordings": "evidence",
     "run": "run",
     "status": "status",

@@ -35,4 +35,5 @@ def _say(summary: Any) -> None:
     click.echo(f"Docking {summary.docking}: {summary.bag}")
     click.echo(f"{summary.verified} of {summary.files} files verified,")
     click.echo(f"  {size(summary.bytes)}, {summary.skipped} skipped.")
-    click.echo("Sealed." if summary.sealed else "Not sealed.")
+    whole = "Sealed." if summary.complete else "Sealed, but not complete."
+    click.echo(whole if summary.sealed else "Not sealed.")

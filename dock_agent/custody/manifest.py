@@ -23,6 +23,7 @@ TAGS = frozenset(  # what the tag manifest lists
     }
 )
 OWN = TAGS | {TAG_MANIFEST, SIGNATURE}  # every file of a bag outside data/
+KEY_LABEL = "Dock-Signing-Key"
 LINE = re.compile(r"(?P<sha256>[0-9a-f]{64})  (?P<name>.+)")
 
 
@@ -70,7 +71,7 @@ def bag_info(about: About, payload: Sequence[Payload]) -> str:
         "Dock-Opened": about.opened_at.isoformat(),
         "Dock-Sealed": about.sealed_at.isoformat(),
         "Dock-Complete": "true" if about.complete else "false",
-        "Dock-Signing-Key": about.key,
+        KEY_LABEL: about.key,
     }
     return "".join(f"{label}: {_one_line(text)}\n" for label, text in told.items())
 

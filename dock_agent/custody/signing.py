@@ -55,6 +55,17 @@ class PublicKey:
 
     public: Ed25519PublicKey
 
+    @classmethod
+    def from_pem(cls, pem: bytes) -> "PublicKey":
+        """Read what `pem` wrote; raise `CustodyError` if it is no such key."""
+        try:
+            key = serialization.load_pem_public_key(pem)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise CustodyError(f"not a public key: {error}") from error
+        if not isinstance(key, Ed25519PublicKey):
+            raise CustodyError("not an Ed25519 key")
+        return cls(key)
+
     @property
     def raw(self) -> bytes:
         return self.public.public_bytes_raw()

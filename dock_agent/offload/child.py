@@ -39,9 +39,10 @@ from dock_agent.offload.messages import (
     Proved,
     Said,
 )
-from dock_agent.offload.meter import Meter
+from dock_agent.offload.meter import LONGEST_SILENCE, Meter
 from dock_agent.offload.pieces import Answers, Batch, Piece, Pieces
 from dock_agent.offload.plan import batches
+from dock_agent.offload.source import shown
 from dock_agent.recording import Digest
 from dock_agent.vault.disk import Reread, vault_errors
 
@@ -54,7 +55,7 @@ class Offload:
 
     def __init__(self, bench: Bench, order: Order) -> None:
         self._tree, self._disk, self._channel = bench.tree, bench.disk, bench.channel
-        self._order = order
+        self._order, self._wait = order, bench.wait
         self._meter = Meter(order.pace, bench.wait)
         self._data = order.bag / "data"
         self._pieces = Pieces(bench.tree, bench.disk, self._data, self._meter)
@@ -175,14 +176,28 @@ class Offload:
     def _still_as_listed(self) -> None:
         """List the camera once more: what it wrote meanwhile is not in the vault.
 
-        Raises `SourceChanged`; the next docking copies what is missing.
+        Raises `SourceChanged`, or `CameraGone` where it no longer lists what was
+        copied; the next docking copies what is missing.
         """
-        for now in self._tree.scan():
-            then = self._listed.get(now.path)
-            same = then is not None and _facts(then) == _facts(now)
-            if not same and (then is None or now.path in self._kept):
-                name = now.path.decode("utf-8", "backslashreplace")
-                raise SourceChanged(f"{name}: the camera wrote it while it was docked")
+        self._let_it_rest()
+        now = {entry.path: entry for entry in self._tree.scan()}
+        for path in sorted(self._kept - now.keys()):
+            raise CameraGone(f"{shown(path)}: it is no longer listed")
+        for path, entry in now.items():
+            then = self._listed.get(path)
+            if then is None or _facts(then) != _facts(entry):
+                if then is not None and then.readable and path not in self._kept:
+                    continue  # it was given up, and is not called safe
+                told = "the camera wrote it while it was docked"
+                raise SourceChanged(f"{shown(path)}: {told}")
+
+    def _let_it_rest(self) -> None:
+        """Where others may write, look again only after a while (`order.rest`)."""
+        if self._tree.file_system().read_only:
+            return
+        while (left := self._order.rest - self._meter.passed()) > 0:
+            self._wait(min(left, LONGEST_SILENCE))
+            self._progress()
 
     # ---- parts --------------------------------------------------------------------
 
@@ -228,8 +243,8 @@ class Offload:
         self._channel.tell(Progressed(self._safe, self._meter.read))
 
 
-def _facts(entry: Found) -> tuple[int, int, str | None]:
-    return entry.size, entry.mtime_ns, entry.skipped
+def _facts(entry: Found) -> tuple[int, int, str | None, str | None]:
+    return entry.size, entry.mtime_ns, entry.skipped, entry.missed
 
 
 def _why(file: Planned, error: DockError) -> GivenUp | Doubted:

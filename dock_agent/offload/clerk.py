@@ -18,10 +18,10 @@ from dock_agent.bays.machine import (
     Listed,
     Sealed,
 )
-from dock_agent.clock import ulid
+from dock_agent.clock import Instant, ulid
 from dock_agent.errors import DockError
 from dock_agent.machine import moved
-from dock_agent.offload.docking import MOVES, DockingMove
+from dock_agent.offload.docking import MOVES, OPEN, DockingMove
 from dock_agent.offload.ending import ending
 from dock_agent.offload.messages import (
     AllCopied,
@@ -40,14 +40,14 @@ from dock_agent.offload.messages import (
     Planned,
     Progressed,
     Proved,
-    Root,
     Said,
     Stop,
     ended,
 )
 from dock_agent.offload.plan import Entry, entries, groups
-from dock_agent.offload.recover import settle
-from dock_agent.offload.rows import file_proof, new_file, planned
+from dock_agent.offload.root import Root
+from dock_agent.offload.rows import file_proof, new_file, planned, transfer_of
+from dock_agent.offload.settle import close_old
 from dock_agent.recording import (
     BayName,
     CameraId,
@@ -63,10 +63,9 @@ from dock_agent.store.dockings import Change, Docking
 from dock_agent.store.files import File
 from dock_agent.store.inventory import Listing
 from dock_agent.store.recordings import NewRecording
-from dock_agent.store.transfers import NewTransfer
 from dock_agent.vault.bag import Sealer, seal
 from dock_agent.vault.disk import vault_errors
-from dock_agent.vault.layout import quarantine_path
+from dock_agent.vault.quarantine import move_aside
 
 Post = Callable[[Event], None]
 PATIENCE = 15.0  # seconds: a killed agent's children are gone in one or two
@@ -77,12 +76,14 @@ class Terms:
     """What bounds every docking.
 
     `reserve` in bytes that stay free, `pace` in bytes a second (0: no limit),
-    `patience` in seconds for the child of an agent that was killed to end too.
+    `patience` in seconds for an earlier offload of the same camera to end, `rest`
+    in seconds until the last look at a tree that others may write.
     """
 
     reserve: int
     pace: int = 0
     patience: float = 0.0
+    rest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +116,21 @@ class Clerk:
         self.over = False
 
     def open(self, terms: Terms) -> Order:
-        """Close what this camera left unfinished, and open the docking."""
+        """Close what this camera left unfinished, and open the docking.
+
+        Raises `StillWritten` where that does not end in time.
+        """
         for old in dockings.unfinished(self._conn, self._job.camera):
-            if settle(self._conn, self._sealer, old, patience=terms.patience):
-                seal(self._conn, self._sealer, old.id)
+            close_old(self._conn, self._sealer, old.id, terms.patience)
         job = self._job
         docking = Docking(job.docking, job.camera, job.bay, job.bag, job.identity)
         with transaction(self._conn):
             dockings.open_docking(self._conn, docking, self._sealer.clock.now())
         bag = self._sealer.root / job.bag
-        return Order(job.source, bag, terms.reserve, terms.pace, job.root)
+        limits = terms.reserve, terms.pace
+        return Order(
+            job.source, self._sealer.root, bag, *limits, root=job.root, rest=terms.rest
+        )
 
     def answer(self, said: Said) -> Heard | None:
         """Commit what was said, and return the answer to it, if it gets one."""
@@ -140,8 +146,17 @@ class Clerk:
             return
         self.over = True
         end = ending(why, free(self._sealer))
-        self._move(end.move, reason=why.detail)
+        self._stop(end.move, why.detail)
         self._post(end.event)
+
+    def _stop(self, by: DockingMove, reason: str) -> None:
+        """Move the docking, unless whoever closed it was first."""
+        with transaction(self._conn) as conn:
+            state = dockings.get(conn, self._job.docking).state
+            if state in OPEN:
+                change = Change(state, moved(MOVES, state, by), reason=reason)
+                at = self._sealer.clock.now()
+                dockings.set_state(conn, self._job.docking, change, at)
 
     def _answer(self, said: Said) -> Heard | None:
         match said:
@@ -172,7 +187,7 @@ class Clerk:
                     files.proved(conn, [file_proof(proof) for proof in proofs])
                 case Named(ids):
                     for file in files.named(conn, ids, at):
-                        self._queue(conn, file)
+                        self._queue(conn, file, at)
                 case Matched(ids):
                     files.matched(conn, {i: self._held[i] for i in ids}, at)
                 case GivenUp(ident, reason):
@@ -189,31 +204,30 @@ class Clerk:
             "file_system": said.file_system,
             "time_resolution_ns": said.resolution_ns,
         }
+        known = self._recordings(listed)
+        new = Listing([new_file(entry, known) for entry in listed], facts)
         with transaction(self._conn) as conn:
-            ids = self._recordings(conn, listed)
-            new = [new_file(entry, ids) for entry in listed]
-            made = inventory.add(conn, self._job.docking, Listing(new, facts), at)
-        if self._state is DockingState.OPENED:
-            self._move(DockingMove.LISTED)
+            recordings.add(conn, self._job.docking, self._job.camera, known.values())
+            made = inventory.add(conn, self._job.docking, new, at)
+            if self._state is DockingState.OPENED:
+                self._write_move(conn, DockingMove.LISTED)
         plan = [
             self._planned(ident, entry)
             for ident, entry in zip(made, listed, strict=True)
-            if entry.found.skipped is None
+            if entry.found.readable
         ]
         count, size = self._total
         self._total = count + len(plan), size + sum(file.size for file in plan)
         self._post(Listed(*self._total))
         return Plan(tuple(plan))
 
-    def _recordings(
-        self, conn: sqlite3.Connection, listed: list[Entry]
-    ) -> dict[str, RecordingId]:
-        ids: dict[str, RecordingId] = {}
+    def _recordings(self, listed: list[Entry]) -> dict[str, NewRecording]:
+        """Return the recordings of an inventory by their names."""
+        found: dict[str, NewRecording] = {}
         for group in groups(listed):
-            ids[group.name] = RecordingId(ulid(self._sealer.clock))
-            new = NewRecording(ids[group.name], group.name, group.start)
-            recordings.add(conn, self._job.docking, self._job.camera, new)
-        return ids
+            ident = RecordingId(ulid(self._sealer.clock))
+            found[group.name] = NewRecording(ident, group.name, group.start)
+        return found
 
     def _planned(self, ident: FileId, entry: Entry) -> Planned:
         found = entry.found
@@ -228,27 +242,17 @@ class Clerk:
         copy = self._sealer.root / bag / "data" / earlier.stored
         return replace(plan, held=Held(copy, earlier.sha256))
 
-    def _queue(self, conn: sqlite3.Connection, file: File) -> None:
-        path = str(self._job.bag / "data" / file.stored)
-        if file.sha256 is not None:
-            new = NewTransfer(
-                self._job.docking, path, path, file.size, file.sha256, file.id
-            )
-            at = self._sealer.clock.now()
-            transfers.add(conn, new, self._sealer.destinations, at)
+    def _queue(self, conn: sqlite3.Connection, file: File, at: Instant) -> None:
+        new = transfer_of(file, self._job.bag)
+        transfers.add(conn, new, self._sealer.destinations, at)
 
     def _set_aside(self, ident: FileId) -> None:
         """Move a copy that is not what it should be out of the bag."""
         file = files.get(self._conn, ident)
-        disk, root = self._sealer.disk, self._sealer.root
-        wrong = root / self._job.bag / "data" / file.stored
-        kept = root / quarantine_path(self._job.docking) / file.stored
+        wrong = self._sealer.root / self._job.bag / "data" / file.stored
+        where = self._sealer.disk, self._sealer.root, self._job.docking
         with vault_errors():
-            if disk.exists(wrong):
-                disk.make_directory(kept.parent)
-                disk.rename(wrong, kept)
-                disk.sync_directory(kept.parent)
-                disk.sync_directory(wrong.parent)
+            move_aside(*where, wrong, file.stored)
 
     def _seal(self) -> None:
         told = seal(self._conn, self._sealer, self._job.docking)
@@ -263,13 +267,14 @@ class Clerk:
             Failed("D-20" if wrong else "D-10", f"{lost} of {told.files} not safe")
         )
 
-    def _move(self, by: DockingMove, *, reason: str | None = None) -> None:
-        to = moved(MOVES, self._state, by)
+    def _move(self, by: DockingMove) -> None:
         with transaction(self._conn) as conn:
-            change = Change(self._state, to, reason=reason)
-            dockings.set_state(
-                conn, self._job.docking, change, self._sealer.clock.now()
-            )
+            self._write_move(conn, by)
+
+    def _write_move(self, conn: sqlite3.Connection, by: DockingMove) -> None:
+        to = moved(MOVES, self._state, by)
+        at = self._sealer.clock.now()
+        dockings.set_state(conn, self._job.docking, Change(self._state, to), at)
         self._state = to
 
 

@@ -145,7 +145,8 @@ def _write_part(job: _Job, sync: Callable[[Writer], None]) -> Digests:
         finally:
             with vault_errors():
                 writer.close()
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        with suppress(OSError):  # advice: what the camera's cache still holds may go
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
     return digests
 
 
@@ -177,10 +178,10 @@ def _prove(job: _Job, digests: Digests) -> Copied:
         # Nothing more of the camera is read, but a long read shows that it lives.
         found = readable(job.disk, job.part, lambda _: job.beat(0))
     if found is None:
-        raise FixityError(f"{shown(job.wanted)}: it could not be read back")
+        raise FixityError(f"{shown(job.wanted.path)}: it could not be read back")
     if (found.digest, found.size) != (digests.whole, digests.size):
         raise FixityError(
-            f"{shown(job.wanted)}: {found.digest} was read back,"
+            f"{shown(job.wanted.path)}: {found.digest} was read back,"
             f" {digests.whole} was written"
         )
     return Copied(job.part, digests.whole, digests.parts, found.method, found.counted)

@@ -19,14 +19,14 @@ class DockingMove(StrEnum):
 
 
 _S, _M = DockingState, DockingMove
-_OPEN = (_S.OPENED, _S.COPYING, _S.CHECKING)
+OPEN = (_S.OPENED, _S.COPYING, _S.CHECKING)  # its offload may still be at work
 _STOPPED = (_S.INTERRUPTED, _S.WAITING, _S.FAULT)
 MOVES: Mapping[tuple[DockingState, DockingMove], DockingState] = {
     (_S.OPENED, _M.LISTED): _S.COPYING,
     (_S.COPYING, _M.COPIED): _S.CHECKING,
     (_S.CHECKING, _M.PASSED): _S.SEALED,
-    **{(s, _M.LOST): _S.INTERRUPTED for s in (*_OPEN, _S.WAITING)},
-    **{(s, _M.OUT_OF_ROOM): _S.WAITING for s in _OPEN},
-    **{(s, _M.BROKEN): _S.FAULT for s in _OPEN},
+    **{(s, _M.LOST): _S.INTERRUPTED for s in (*OPEN, _S.WAITING)},
+    **{(s, _M.OUT_OF_ROOM): _S.WAITING for s in OPEN},
+    **{(s, _M.BROKEN): _S.FAULT for s in OPEN},
     **{(s, _M.CLOSED): _S.SEALED for s in _STOPPED},
 }

@@ -13,6 +13,8 @@ CODES: Mapping[str, str] = {
     "SourceChanged": "D-10",
     "FixityError": "D-20",
     "StoreError": "D-31",
+    "StillWritten": "D-10",
+    "StoreFull": "D-31",
     "StoreLocked": "D-31",
     "StoreDamaged": "D-31",
     "VaultUnusable": "D-32",

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dock_agent.errors import DockError, NoRoom
+from dock_agent.offload.root import Root
 from dock_agent.recording import Digest, FileId, ReadBack
-
-Root = tuple[int, int]  # device and inode of the directory that a camera is read from
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,8 @@ class Found:
     """One entry of the camera's tree, as the scan saw it.
 
     `path` is the raw name below the camera's root; `skipped` says why it is not
-    evidence ("symlink", "fifo", "hard link", …), or is None.
+    evidence ("symlink", "fifo", "hard link", …), `missed` why it cannot be read
+    although it may be ("another file system", …); else they are None.
     """
 
     path: bytes
@@ -28,6 +28,12 @@ class Found:
     device: int
     inode: int
     skipped: str | None = None
+    missed: str | None = None
+
+    @property
+    def readable(self) -> bool:
+        """Whether it is a file to copy."""
+        return self.skipped is None and self.missed is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +181,12 @@ class Order:
     """Where to read, and where to write: the child's whole knowledge."""
 
     source: Path  # the camera's root directory, mounted
+    vault: Path
     bag: Path  # the docking's bag in the vault; `data/` below it
     reserve: int  # bytes of the vault to leave free
     pace: int = 0  # bytes a second to read at most; 0 for no limit
     root: Root | None = None  # what `source` was when the camera was identified
+    rest: float = 0.0  # seconds from the first listing to the last, where others write
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,9 +135,11 @@ class ProcessOffloader:
         )
         child.start()
         theirs.close()
-        with closing(ours):
-            self._converse(clerk, ours, wish)
-        _end(child)
+        try:
+            with closing(ours):
+                self._converse(clerk, ours, wish)
+        finally:
+            _end(child)
 
     def _converse(self, clerk: Clerk, pipe: Connection, wish: _Order) -> None:
         """Answer until the docking is over, the camera gone, or all is silent."""
@@ -158,7 +160,7 @@ class ProcessOffloader:
                 if answer is not None:
                     pipe.send(answer)
             except (EOFError, OSError):
-                clerk.end(Ended("CameraGone", "its offload ended without a word"))
+                clerk.end(Ended("Unforeseen", "its offload ended without a word"))
 
 
 def _end(child: ForkServerProcess) -> None:

@@ -22,7 +22,7 @@ class Entry:
 
     found: Found
     stored: str
-    recording: str | None  # None for what is skipped
+    recording: str | None  # None for what is not to be copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def entries(found: Sequence[Found], before: Sequence[bytes] = ()) -> list[Entry]
     """
     names = stored_paths([*before, *(entry.path for entry in found)])[len(before) :]
     return [
-        Entry(entry, name, None if entry.skipped else _stem(name))
+        Entry(entry, name, _stem(name) if entry.readable else None)
         for entry, name in zip(found, names, strict=True)
     ]
 

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from dock_agent.errors import DockError, StoreError
 from dock_agent.offload.bench import Bench
 from dock_agent.offload.child import Offload
-from dock_agent.offload.messages import Heard, Order, Said, ended
+from dock_agent.offload.messages import Ended, Heard, Order, Said, ended
 from dock_agent.offload.scan import MountedSource
 from dock_agent.vault.disk import vault_errors
 from dock_agent.vault.lock import lock_bag
@@ -68,10 +68,14 @@ def _speak(pipe: Pipe, order: Order) -> None:
         _offload(pipe, order)
     except DockError as error:
         pipe.tell(ended(error))
+    except ParentGone:
+        raise
+    except Exception as error:  # noqa: BLE001  the last resort of this process
+        pipe.tell(Ended("Unforeseen", f"{type(error).__name__}: {error}"))
 
 
 def _offload(pipe: Pipe, order: Order) -> None:
-    disk = RealDisk()
+    disk = RealDisk(within=order.vault)
     with vault_errors():
         disk.make_directory(order.bag)
     lock = lock_bag(order.bag)

@@ -1,12 +1,16 @@
 """What the child found and proved, as the store keeps it; what is planned of it."""
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
+from dock_agent.errors import StoreError
 from dock_agent.offload.messages import Planned, Proof
 from dock_agent.offload.plan import Entry
-from dock_agent.recording import FileId, FileState, RecordingId
-from dock_agent.store.files import FileProof
+from dock_agent.recording import FileId, FileState
+from dock_agent.store.files import File, FileProof
 from dock_agent.store.inventory import NewFile
+from dock_agent.store.recordings import NewRecording
+from dock_agent.store.transfers import NewTransfer
 
 
 def file_proof(proof: Proof) -> FileProof:
@@ -14,18 +18,20 @@ def file_proof(proof: Proof) -> FileProof:
     return FileProof(proof.id, proof.digest, proof.parts, proof.method, proof.counted)
 
 
-def new_file(entry: Entry, ids: Mapping[str, RecordingId]) -> NewFile:
-    """Return an entry of the inventory as a row; `ids` by the recordings' names."""
+def new_file(entry: Entry, known: Mapping[str, NewRecording]) -> NewFile:
+    """Return an entry of the inventory as a row; `known` by the recordings' names."""
     found = entry.found
-    state = FileState.LISTED if found.skipped is None else FileState.SKIPPED
+    state = FileState.LISTED if found.missed is None else FileState.MISSED
+    if found.skipped is not None:
+        state = FileState.SKIPPED
     return NewFile(
         found.path,
         entry.stored,
         found.size,
         found.mtime_ns,
         state,
-        found.skipped,
-        None if entry.recording is None else ids[entry.recording],
+        found.skipped or found.missed,
+        None if entry.recording is None else known[entry.recording].id,
     )
 
 
@@ -41,3 +47,11 @@ def planned(ident: FileId, entry: Entry) -> Planned:
         found.device,
         found.inode,
     )
+
+
+def transfer_of(file: File, bag: PurePosixPath) -> NewTransfer:
+    """Return a verified file as an object to send; raise `StoreError` if it is none."""
+    if file.sha256 is None:
+        raise StoreError(f"file {file.id} was never proved")
+    path = str(bag / "data" / file.stored)
+    return NewTransfer(file.docking, path, path, file.size, file.sha256, file.id)

@@ -1,9 +1,10 @@
 """List a camera's tree without following, opening or missing anything.
 
 Regular files are evidence, whatever their name or size; everything else is
-recorded as skipped, with what it is, and so is each further name of one file.
+recorded as skipped, with what it is, and so is each further name of one file. A
+directory that cannot be listed is recorded as missed: there may be footage in it.
 After a pull a stale mount lists as empty without an error, so no listing is
-believed before the camera is seen to be still there.
+believed before the camera's device is seen to be still attached.
 """
 
 import errno
@@ -13,12 +14,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dock_agent.bays.mount import MOUNTINFO, parse
 from dock_agent.errors import CameraError, CameraGone
-from dock_agent.offload.messages import Found, Root
+from dock_agent.offload.messages import Found
+from dock_agent.offload.root import Root
+from dock_agent.offload.source import GONE, mtime_of
 
 DEEPEST = 16  # directories below one another
 MOST = 200_000  # entries on one camera
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOATIME
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOATIME
 KINDS = {
     stat.S_IFLNK: "symlink",
@@ -27,62 +31,64 @@ KINDS = {
     stat.S_IFBLK: "block device",
     stat.S_IFCHR: "character device",
 }
-FLEETING = ("vfat", "exfat", "msdos", "fuse")  # inode numbers change as they please
+FUSE = "fuse"
+FLEETING = ("vfat", "exfat", "msdos", FUSE)  # inode numbers change as they please
 RESOLUTION_NS = {"vfat": 2_000_000_000, "exfat": 10_000_000}  # of their time stamps
 
 
 @dataclass(frozen=True, slots=True)
 class FileSystem:
-    """What the camera's file system is, and how fine its time stamps are."""
+    """What a camera's file system is, how fine its time stamps are, who may write."""
 
     kind: str
     resolution_ns: int
+    read_only: bool = False
 
 
 class MountedSource:
-    """A camera's tree below a directory. Meets `copy.Source`; use it as a context."""
+    """A camera's tree below a directory. Meets `bench.Tree`; close it afterwards."""
 
     def __init__(self, root: Path, expected: Root | None = None) -> None:
         """Open the tree. Raises `CameraGone` if it is not there, or not `expected`."""
-        self._root = root
+        self._path = root
         try:
-            self._fd = os.open(root, DIRECTORY)
+            self._fd = _open(root, DIRECTORY)
         except OSError as error:
             raise CameraGone(f"{root}: {error.strerror}") from error
-        self._identity = root_of(os.fstat(self._fd))
-        if expected not in {None, self._identity}:
+        self._root = Root.of(os.fstat(self._fd))
+        if expected not in {None, self._root}:
             os.close(self._fd)
             raise CameraGone(f"{root}: another camera is there now")
-        self._lasting = not self.file_system().kind.startswith(FLEETING)
-        self._linked: set[Root] = set()
+        self._kind = _kind_of(self._root.device)
+        self._lasting = not self._kind.startswith(FLEETING)
+        self._linked: set[tuple[int, int]] = set()
 
     def close(self) -> None:
         os.close(self._fd)
 
     def alive(self) -> bool:
-        """Whether the same directory is still at its place and answers."""
+        """Whether the same directory is at its place, and its device attached."""
         try:
-            facts = self._root.lstat()
+            facts = self._path.lstat()
             os.fstatvfs(self._fd)
         except OSError:
             return False
-        return root_of(facts) == self._identity
+        here = (facts.st_dev, facts.st_ino) == (self._root.device, self._root.inode)
+        return here and self._root.attached()
 
     def file_system(self) -> FileSystem:
-        """Return the file system's name and time resolution from mountinfo."""
-        device = f"{os.major(self._identity[0])}:{os.minor(self._identity[0])}"
-        kind = _kind_of(device)
-        return FileSystem(kind, RESOLUTION_NS.get(kind, 1))
+        read_only = bool(os.fstatvfs(self._fd).f_flag & os.ST_RDONLY)
+        return FileSystem(self._kind, RESOLUTION_NS.get(self._kind, 1), read_only)
 
     def open(self, path: bytes) -> int:
         *folders, name = path.split(b"/")
         at = os.dup(self._fd)
         try:
             for folder in folders:
-                below = os.open(folder, DIRECTORY, dir_fd=at)
+                below = _open(folder, DIRECTORY, at)
                 os.close(at)
                 at = below
-            fd = _open_file(name, at)
+            fd = _open(name, FILE, at)
         finally:
             os.close(at)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -96,8 +102,10 @@ class MountedSource:
     def scan(self) -> tuple[Found, ...]:
         """Return every entry that is not a directory, sorted by raw path.
 
-        Raises `CameraGone` if the camera left meanwhile, `CameraError` if its
-        tree is deeper or larger than any camera's or cannot be listed.
+        What may hold footage and cannot be listed is an entry, too. Raises
+        `CameraGone` if the camera left meanwhile, `CameraError` if it has more
+        files than any camera, cannot be listed at all, or lists nothing where a
+        camera that left would list nothing as well.
         """
         found: list[Found] = []
         self._linked.clear()
@@ -109,35 +117,52 @@ class MountedSource:
         except OSError as error:
             self._check(error)
         self._check(None)
+        if not found and self._kind.startswith(FUSE):
+            raise CameraError("it lists nothing, as a camera that left would")
         return tuple(sorted(found, key=lambda entry: entry.path))
 
     def _check(self, error: OSError | None) -> None:
         if not self.alive():
-            raise CameraGone(f"{self._root}: it left while it was listed") from error
+            raise CameraGone(f"{self._path}: it left while it was listed") from error
         if error is not None:
-            what = f"{error.filename or self._root}: {error.strerror}"
+            what = f"{error.filename or self._path}: {error.strerror}"
             raise CameraError(f"cannot be listed: {what}") from error
 
     def _walk(self, folder: int, prefix: bytes, depth: int) -> Iterator[Found]:
-        if depth > DEEPEST:
-            raise CameraError(f"directories deeper than {DEEPEST}: {prefix!r}")
         with os.scandir(folder) as entries:
             names = sorted(os.fsencode(entry.name) for entry in entries)
         for name in names:
-            facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            try:
+                facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # it was deleted while we listed
+            path = prefix + name
             if not stat.S_ISDIR(facts.st_mode):
-                yield self._found(prefix + name, facts)
-            elif facts.st_dev != self._identity[0]:
-                yield _skipped(prefix + name, facts, "another file system")
+                yield self._found(path, facts)
+            elif facts.st_dev != self._root.device:
+                yield _missed(path, facts, "another file system")
+            elif depth == DEEPEST:
+                yield _missed(path, facts, f"deeper than {DEEPEST} directories")
             else:
-                yield from self._below(folder, name, prefix, depth)
+                yield from self._below(folder, path, facts, depth)
 
     def _below(
-        self, folder: int, name: bytes, prefix: bytes, depth: int
+        self, folder: int, path: bytes, facts: os.stat_result, depth: int
     ) -> Iterator[Found]:
-        below = os.open(name, DIRECTORY, dir_fd=folder)
+        """List a directory; one that cannot be listed costs itself alone."""
         try:
-            yield from self._walk(below, prefix + name + b"/", depth + 1)
+            below = _open(path.rpartition(b"/")[2], DIRECTORY, folder)
+        except OSError as error:
+            if error.errno in GONE:
+                raise
+            yield _missed(path, facts, f"cannot be listed: {error.strerror}")
+            return
+        try:
+            yield from self._walk(below, path + b"/", depth + 1)
+        except OSError as error:
+            if error.errno in GONE:
+                raise
+            yield _missed(path, facts, f"cannot be listed: {error.strerror}")
         finally:
             os.close(below)
 
@@ -146,38 +171,41 @@ class MountedSource:
         if kind is None and self._listed_already(facts):
             kind = "hard link"
         if kind is not None:
-            return _skipped(path, facts, kind)
+            return _entry(path, facts, skipped=kind)
         inode = facts.st_ino if self._lasting else 0
-        return Found(path, facts.st_size, facts.st_mtime_ns, facts.st_dev, inode)
+        return Found(path, facts.st_size, mtime_of(facts), facts.st_dev, inode)
 
     def _listed_already(self, facts: os.stat_result) -> bool:
         """Whether this is one more name of a file that is in the list."""
-        if facts.st_nlink == 1:
+        if facts.st_nlink <= 1 or not self._lasting:
             return False
-        known = root_of(facts) in self._linked
-        self._linked.add(root_of(facts))
+        known = (facts.st_dev, facts.st_ino) in self._linked
+        self._linked.add((facts.st_dev, facts.st_ino))
         return known
 
 
-def root_of(facts: os.stat_result) -> Root:
-    """Return what tells one directory, or file, from another."""
-    return facts.st_dev, facts.st_ino
+def _missed(path: bytes, facts: os.stat_result, why: str) -> Found:
+    return _entry(path, facts, missed=why)
 
 
-def _skipped(path: bytes, facts: os.stat_result, why: str) -> Found:
-    return Found(path, 0, facts.st_mtime_ns, facts.st_dev, facts.st_ino, why)
+def _entry(
+    path: bytes,
+    facts: os.stat_result,
+    skipped: str | None = None,
+    missed: str | None = None,
+) -> Found:
+    time, place = mtime_of(facts), (facts.st_dev, facts.st_ino)
+    return Found(path, 0, time, *place, skipped=skipped, missed=missed)
 
 
-def _open_file(name: bytes, at: int) -> int:
+def _open(name: bytes | Path, flags: int, at: int | None = None) -> int:
     try:
-        return os.open(name, FILE, dir_fd=at)
+        return os.open(name, flags, dir_fd=at)
     except PermissionError:  # O_NOATIME is for the owner only
-        return os.open(name, FILE & ~os.O_NOATIME, dir_fd=at)
+        return os.open(name, flags & ~os.O_NOATIME, dir_fd=at)
 
 
-def _kind_of(device: str) -> str:
-    for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines():
-        fields, _, rest = line.partition(" - ")
-        if fields.split()[2] == device:
-            return rest.split()[0]
-    return "unknown"
+def _kind_of(device: int) -> str:
+    named = f"{os.major(device)}:{os.minor(device)}"
+    text = MOUNTINFO.read_text("utf-8", "surrogateescape")
+    return next((m.kind for m in parse(text) if m.device == named), "unknown")

@@ -23,6 +23,8 @@ GONE = {
     errno.ECONNABORTED,
 }
 
+LATEST_NS = (1 << 63) - 1
+
 
 class Source(Protocol):
     """A camera's tree. There is no way to write to it."""
@@ -63,8 +65,16 @@ class Wanted:
     def same(self, facts: os.stat_result) -> bool:
         """Whether a file is still the one that was listed."""
         known = self.device, self.size, self.mtime_ns
-        now = facts.st_dev, facts.st_size, facts.st_mtime_ns
+        now = facts.st_dev, facts.st_size, mtime_of(facts)
         return known == now and self.inode in {0, facts.st_ino}
+
+
+def mtime_of(facts: os.stat_result) -> int:
+    """Return a modification time in ns, at most what fits into 64 bits (year 2262).
+
+    A camera's clock may say anything; the database holds no larger number.
+    """
+    return max(-LATEST_NS, min(facts.st_mtime_ns, LATEST_NS))
 
 
 def digest_source(source: Source, wanted: Wanted, beat: Beat) -> Digest:
@@ -92,7 +102,8 @@ def opened(source: Source, wanted: Wanted) -> Iterator[int]:
         unchanged(source, fd, wanted, wanted.size)
         yield fd
     finally:
-        os.close(fd)
+        with camera_errors(source, wanted):
+            os.close(fd)
 
 
 def read(source: Source, fd: int, buffer: memoryview, wanted: Wanted) -> int:
@@ -107,7 +118,7 @@ def unchanged(source: Source, fd: int, wanted: Wanted, done: int) -> None:
         facts = os.fstat(fd)
     if not wanted.same(facts) or done != wanted.size:
         raise SourceChanged(
-            f"{shown(wanted)}: {wanted.size} bytes were listed,"
+            f"{shown(wanted.path)}: {wanted.size} bytes were listed,"
             f" {done} read, {facts.st_size} are there now"
         )
 
@@ -118,12 +129,12 @@ def camera_errors(source: Source, wanted: Wanted) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        what = f"{shown(wanted)}: {error.strerror}"
+        what = f"{shown(wanted.path)}: {error.strerror}"
         if error.errno in GONE or not source.alive():
             raise CameraGone(what) from error
         raise CameraError(what) from error
 
 
-def shown(wanted: Wanted) -> str:
-    """Return the file's raw name as text for people."""
-    return wanted.path.decode("utf-8", "backslashreplace")
+def shown(path: bytes) -> str:
+    """Return a raw name as text for people."""
+    return path.decode("utf-8", "backslashreplace")

@@ -14,6 +14,7 @@ from dock_agent.simulated import object_store
 from dock_agent.simulated.cards import Card, build, size
 
 MARK = ".dock-agent-demo"  # the directory is ours: what is in it may be removed
+ROOMY = "/var/tmp"  # noqa: S108  /tmp may be memory, which proves nothing
 TRIED = 20  # ports after the one that is wished for
 DOCKING_SECONDS = 12  # how long the largest camera takes, so that it can be watched
 CARDS = (
@@ -30,6 +31,7 @@ timezone = "UTC"
 [vault]
 path = "vault"
 reserve_bytes = 10000000
+cached = "accept"
 
 [store]
 path = "station/store.db"
@@ -76,7 +78,7 @@ def directory(given: Path | None) -> Path:
     ours removes its cameras and bays when it begins again.
     """
     if given is None:
-        given = Path(tempfile.mkdtemp(prefix="dock-demo-"))
+        given = Path(tempfile.mkdtemp(prefix="dock-demo-", dir=ROOMY))
     try:
         given.mkdir(parents=True, exist_ok=True)
         if any(given.iterdir()) and not (given / MARK).exists():

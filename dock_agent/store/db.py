@@ -13,9 +13,9 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from dock_agent.errors import (
     DockError,
-    NoRoom,
     StoreDamaged,
     StoreError,
+    StoreFull,
     StoreLocked,
 )
 from dock_agent.store.schema import STEPS
@@ -56,7 +56,7 @@ def connect(
     """Open the database for writing; with `create`, make it or bring it up to date.
 
     A connection belongs to the thread that opened it, and waits `patience`
-    seconds for another writer. Raises `StoreError` and its kinds, or `NoRoom`.
+    seconds for another writer. Raises `StoreError` and its kinds.
     """
     if not create and not path.exists():
         raise StoreError(f"no database at {path}")
@@ -200,7 +200,7 @@ def _told(error: sqlite3.Error) -> tuple[type[DockError], str]:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return StoreLocked, "is in use by another program"
         case sqlite3.SQLITE_FULL:
-            return NoRoom, "has no room to grow"
+            return StoreFull, "has no room to grow"
         case sqlite3.SQLITE_READONLY:
             return StoreError, "cannot be written"
         case sqlite3.SQLITE_CANTOPEN:

@@ -40,12 +40,13 @@ def add(
     conn: sqlite3.Connection, docking: DockingId, listing: Listing, at: Instant
 ) -> list[FileId]:
     """Write every line of the inventory, and one custody event for the whole."""
-    ids = []
-    for file in listing.files:
-        cursor = conn.execute(
-            "INSERT INTO file (docking, recording, path, stored, size, mtime_ns,"
-            " state, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    first = conn.execute("SELECT coalesce(max(id), 0) + 1 FROM file").fetchone()[0]
+    conn.executemany(
+        "INSERT INTO file (id, docking, recording, path, stored, size, mtime_ns,"
+        " state, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
             (
+                number,
                 docking,
                 file.recording,
                 file.path,
@@ -54,11 +55,12 @@ def add(
                 file.mtime_ns,
                 file.state,
                 file.reason,
-            ),
-        )
-        ids.append(FileId(cursor.lastrowid or 0))
+            )
+            for number, file in enumerate(listing.files, first)
+        ),
+    )
     custody.append(conn, Event("listed", docking, _summary(listing)), at)
-    return ids
+    return [FileId(first + count) for count in range(len(listing.files))]
 
 
 def _summary(listing: Listing) -> dict[str, Any]:
@@ -70,7 +72,12 @@ def _summary(listing: Listing) -> dict[str, Any]:
     return {
         "files": len(wanted),
         "bytes": sum(file.size for file in wanted),
-        "skipped": len(listing.files) - len(wanted),
+        "skipped": _count(listing, FileState.SKIPPED),
+        "missed": _count(listing, FileState.MISSED),
         "inventory_sha256": whole.hexdigest(),
         **listing.facts,
     }
+
+
+def _count(listing: Listing, state: FileState) -> int:
+    return sum(file.state is state for file in listing.files)

@@ -1,6 +1,7 @@
 """Recordings: what an officer started and stopped, as a group of files."""
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dock_agent.recording import CameraId, DockingId, RecordingId
@@ -22,18 +23,11 @@ def add(
     conn: sqlite3.Connection,
     docking: DockingId,
     camera: CameraId,
-    recording: NewRecording,
+    found: Iterable[NewRecording],
 ) -> None:
-    """Write one recording of a docking."""
-    conn.execute(
+    """Write the recordings of a docking."""
+    conn.executemany(
         "INSERT INTO recording (id, docking, camera, officer, start, name)"
         " VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            recording.id,
-            docking,
-            camera,
-            recording.officer,
-            recording.start,
-            recording.name,
-        ),
+        ((one.id, docking, camera, one.officer, one.start, one.name) for one in found),
     )

@@ -16,6 +16,7 @@ from dock_agent.errors import NoRoom, VaultUnusable
 from dock_agent.recording import Digest, ReadBack
 
 UNREADABLE = {errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA}
+UNREADABLE |= {errno.ELOOP, errno.EISDIR, errno.ENXIO}  # a link, a directory, a socket
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -115,7 +116,9 @@ class Disk(Protocol):
         """Every name below `path` of neither a regular file nor a directory."""
         ...
 
-    def exists(self, path: Path) -> bool: ...
+    def exists(self, path: Path) -> bool:
+        """Whether the name is taken, by whatever."""
+        ...
 
     def size(self, path: Path) -> int:
         """Return a file's length in bytes."""

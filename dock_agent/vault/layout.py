@@ -24,6 +24,7 @@ RESERVED = re.compile(
     r"|\.part-.*|ascmhl|\.ds_store",
     re.IGNORECASE,
 )
+MARKER = "dock-agent.vault"  # the file in a vault's root that says which one it is
 PART = ".part-"  # what a copy is called before it has its name
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from dock_agent.clock import Clock, ulid
 from dock_agent.errors import AlreadyRunning, VaultUnusable
 from dock_agent.vault.disk import Disk
+from dock_agent.vault.layout import MARKER
 from dock_agent.vault.write import write_file
 
-MARKER, LOCK = "dock-agent.vault", ".lock"
+LOCK = ".lock"
 STEP = 0.05  # seconds between two looks at a lock that is waited for
 
 

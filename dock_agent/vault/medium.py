@@ -18,6 +18,7 @@ from dock_agent.recording import Digest, ReadBack
 from dock_agent.vault.buffers import BLOCK, COUNT, PAGE, ring
 from dock_agent.vault.disk import Beat, Reread
 
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 REFUSED = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}  # not by this file system
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -52,7 +53,7 @@ def _reread_direct(path: Path, beat: Beat) -> Reread | None:
     """
     whole, done, counted = hashlib.sha256(), 0, 0
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_NOFOLLOW)
+        fd = os.open(path, READ | os.O_DIRECT)
         try:
             for block, grew in _blocks(fd, os.fstat(fd).st_size):
                 whole.update(block)
@@ -96,7 +97,7 @@ def _reread_dropped(path: Path, beat: Beat, found: Reread | None) -> Reread:
 
     What does not leave the cache is read once at most: `found` is that reading.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    fd = os.open(path, READ)
     try:
         os.fsync(fd)
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dock_agent.vault.buffers import PAGE
 from dock_agent.vault.disk import Beat, Reread, Writer, silent
+from dock_agent.vault.layout import MARKER
 from dock_agent.vault.medium import REFUSED, reread
 
 BIG = 16 << 20  # bytes from which a file is written past the page cache
@@ -27,12 +28,22 @@ _libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_
 
 
 class RealDisk:
-    """Meets `vault.disk.Disk`."""
+    """Meets `vault.disk.Disk`.
 
-    def __init__(self) -> None:
+    `within` is a vault's root: directories are made below it only, and only while
+    its marker is there. A disk that dropped out leaves an empty directory in its
+    place, and what is written there is hidden when it comes back.
+    """
+
+    def __init__(self, within: Path | None = None) -> None:
+        self._within = within
         self._lasting: set[Path] = set()  # directories this process saw flushed
 
     def make_directory(self, path: Path) -> None:
+        if path == self._within:
+            if not (path / MARKER).is_file():
+                raise OSError(errno.ENODEV, "its marker is gone", str(path))
+            return
         if path.is_mount() or (path in self._lasting and path.is_dir()):
             return
         self.make_directory(path.parent)
@@ -104,7 +115,7 @@ class RealDisk:
         return sorted(found for found in _below(path) if _kind(found) not in usual)
 
     def exists(self, path: Path) -> bool:
-        return path.exists()
+        return os.path.lexists(path)
 
     def size(self, path: Path) -> int:
         return path.stat().st_size

@@ -6,8 +6,7 @@ listed, an inventory that says something else, a custody line that was cut out.
 """
 
 import hashlib
-import json
-import sqlite3
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -18,9 +17,6 @@ from dock_agent.custody.manifest import OWN, TAGS
 from dock_agent.custody.signing import PublicKey
 from dock_agent.errors import CustodyError
 from dock_agent.recording import Digest, DockingId, FileState
-from dock_agent.store import custody, files
-from dock_agent.store.dockings import Docking
-from dock_agent.store.files import File
 from dock_agent.vault.bag import HELD
 from dock_agent.vault.disk import Disk
 
@@ -58,53 +54,6 @@ def verify_bag(disk: Disk, bag: Path, docking: DockingId, key: PublicKey) -> Res
     return check.result
 
 
-def verify_rows(
-    conn: sqlite3.Connection, disk: Disk, root: Path, docking: Docking
-) -> Result:
-    """Check a bag against what the store remembers of the docking."""
-    result, bag = Result(), root / docking.bag
-    try:
-        signed = disk.read(bag / manifest.TAG_MANIFEST)
-        listed = manifest.parse(disk.read(bag / manifest.MANIFEST).decode())
-        told = chain.split(disk.read(bag / "custody.jsonl").decode())
-    except (OSError, ValueError, CustodyError) as error:
-        result.fail(docking.id, f"cannot be read: {error}")
-        return result
-    rows = files.of_docking(conn, docking.id)
-    for file in rows:
-        _row(conn, file, listed.pop(f"data/{file.stored}", None), result)
-    for name in sorted(listed.keys() - {HELD_LIST}):
-        result.fail(name, "the store does not know it")
-    _log(custody.lines(conn, docking.id), told, signed, result)
-    return result
-
-
-def _row(
-    conn: sqlite3.Connection, file: File, told: Digest | None, result: Result
-) -> None:
-    known = file.sha256 if file.state is FileState.VERIFIED else None
-    if told != known:
-        result.fail(
-            str(file.id), f"{file.stored}: the manifest says {told}, not {known}"
-        )
-    if file.state is not FileState.HELD or file.held_by is None:
-        return
-    other = files.get(conn, file.held_by)
-    if other.state is not FileState.VERIFIED or other.sha256 != file.sha256:
-        result.fail(str(file.id), f"{file.stored}: what holds it is {other.state}")
-
-
-def _log(known: list[str], told: list[str], signed: bytes, result: Result) -> None:
-    """The bag has the log up to its seal; the line after that tells of the seal."""
-    if known[: len(told)] != told or len(known) == len(told):
-        result.fail("custody.jsonl", "is not what the station's log says")
-        return
-    after = json.loads(known[len(told)])
-    digest = hashlib.sha256(signed).hexdigest()
-    if after["facts"].get("tagmanifest_sha256") != digest:
-        result.fail(manifest.TAG_MANIFEST, "is not the one that was sealed")
-
-
 class _Check:
     """One bag by itself. `result` tells what was found so far."""
 
@@ -137,7 +86,9 @@ class _Check:
         self._custody(tags["custody.jsonl"])
 
     def _name(self, path: Path) -> str:
-        return str(PurePosixPath(path.relative_to(self._bag)))
+        return os.fsencode(path.relative_to(self._bag)).decode(
+            "utf-8", "backslashreplace"
+        )
 
     def _text(self, name: str, odd: set[str]) -> bytes | None:
         if name in odd:
@@ -241,7 +192,7 @@ class _Check:
         for label, known in (
             ("External-Identifier", self._docking),
             ("Payload-Oxum", manifest.oxum(sizes)),
-            ("Dock-Signing-Key", self._key.id),
+            (manifest.KEY_LABEL, self._key.id),
         ):
             if info.get(label) != known:
                 self.result.fail("bag-info.txt", f"{label} is not {known}")

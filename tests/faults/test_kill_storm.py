@@ -15,7 +15,8 @@ from pathlib import Path
 from dock_agent.offload.recover import recover
 from dock_agent.recording import DockingState, FileState
 from dock_agent.store import custody, dockings, files
-from dock_agent.vault.verify import verify_bag, verify_rows
+from dock_agent.vault.verify import verify_bag
+from dock_agent.vault.verify_rows import verify_rows
 from support.bench import KEY, Bench
 from support.cards import card, digests
 

@@ -1,22 +1,25 @@
 """Cards that fail as media do, read by a real child process."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from dock_agent.bays.machine import Advanced, Failed, Listed, Lost, Sealed
 from dock_agent.offload.clerk import Job, Terms
 from dock_agent.offload.parent import Limits, ProcessOffloader
-from dock_agent.recording import DockingState, FileState
+from dock_agent.recording import CameraId, DockingState, FileState
+from dock_agent.store import dockings
 from dock_agent.store.dockings import Docking
-from support.bench import Bench
+from support.bench import CAMERA, Bench
 from support.cards import card, digests
 from support.faultcard import FaultCard, mounted
 from support.process import Ending, wait_until
 
 SIZES = {f"VIDEO/{n:04d}.MP4": 6 << 20 for n in range(6)} | {"LOG/1.LOG": 100}
 SILENCE = 2.0  # seconds
+TERMS = Terms(0, patience=15)
 
 
 @pytest.fixture
@@ -34,11 +37,11 @@ def media(tmp_path: Path) -> Iterator[tuple[Path, FaultCard]]:
 
 
 @pytest.fixture
-def start(bench: Bench) -> Iterator[Callable[[Path], tuple[Job, Ending]]]:
-    offloader = ProcessOffloader(bench.connect, bench.sealer, Limits(SILENCE, Terms(0)))
+def start(bench: Bench) -> Iterator["Start"]:
+    offloader = ProcessOffloader(bench.connect, bench.sealer, Limits(SILENCE, TERMS))
 
-    def begin(source: Path) -> tuple[Job, Ending]:
-        job, ending = bench.job(source), Ending()
+    def begin(source: Path, camera: CameraId = CAMERA) -> tuple[Job, Ending]:
+        job, ending = bench.job(source, camera), Ending()
         offloader.start(job, ending)
         bench.cancel = lambda: offloader.cancel(job.docking)
         return job, ending
@@ -47,7 +50,14 @@ def start(bench: Bench) -> Iterator[Callable[[Path], tuple[Job, Ending]]]:
     offloader.close()
 
 
-Start = Callable[[Path], tuple[Job, Ending]]
+class Start(Protocol):
+    """Begin to offload a directory as a camera."""
+
+    def __call__(
+        self, source: Path, camera: CameraId = CAMERA
+    ) -> tuple[Job, Ending]: ...
+
+
 Media = tuple[Path, FaultCard]
 
 
@@ -118,9 +128,30 @@ def test_a_camera_that_hangs_is_given_up_and_the_bay_is_free_again(
     assert isinstance(event, Failed)
     assert "gave nothing" in event.reason
     assert settled(bench, job).state is DockingState.FAULT
-    other, after = start(card(tmp_path / "other", {"A.MP4": 10}))
+    _, after = start(card(tmp_path / "other", {"A.MP4": 10}), CameraId("KT-Z1:2"))
     assert after.wait() == Sealed(1)
-    assert other.docking != job.docking
+
+
+def test_a_camera_whose_earlier_offload_still_hangs_is_not_copied_beside_it(
+    bench: Bench, media: Media, tmp_path: Path
+) -> None:
+    point, fault = media
+    fault.hangs.set()
+    limits = Limits(SILENCE, Terms(0, patience=0.5))
+    offloader = ProcessOffloader(bench.connect, bench.sealer, limits)
+    hung, first = bench.job(point), Ending()
+    offloader.start(hung, first)
+    first.wait(SILENCE + 10)
+    again, second = bench.job(tmp_path / "source"), Ending()
+
+    offloader.start(again, second)
+
+    event = second.wait()
+    assert isinstance(event, Failed)
+    assert event.reason == f"docking {hung.docking} is still being written"
+    assert [d.id for d in dockings.unfinished(bench.conn)] == [hung.docking]
+    fault.pull()
+    offloader.close()
 
 
 def test_a_camera_taken_out_while_it_hangs_is_let_go_at_once(

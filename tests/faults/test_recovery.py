@@ -8,7 +8,8 @@ from subprocess import PIPE, Popen
 import pytest
 
 from dock_agent.offload.messages import Named, Proved
-from dock_agent.offload.recover import recover, settle
+from dock_agent.offload.recover import recover
+from dock_agent.offload.settle import Recovered, StillWritten, close_old, settle
 from dock_agent.recording import DockingState, FileState
 from dock_agent.simulated.dock import StoryDisk
 from dock_agent.store import custody, dockings, transfers
@@ -157,11 +158,14 @@ def test_a_docking_that_is_still_being_written_is_left_alone(
     lock = lock_bag(bench.bag(docking))
     assert lock is not None
 
-    assert settle(bench.conn, bench.sealer, docking) is False
+    with pytest.raises(StillWritten):
+        settle(bench.conn, bench.sealer, docking.id, Recovered())
+    assert recover(bench.conn, bench.sealer) == Recovered(busy=1)
 
     assert bench.docking(docking.id).state is DockingState.COPYING
     os.close(lock)
-    assert settle(bench.conn, bench.sealer, docking) is True
+    assert recover(bench.conn, bench.sealer).busy == 0
+    assert bench.docking(docking.id).state is DockingState.INTERRUPTED
 
 
 def test_a_recovery_can_be_repeated(bench: Bench, source: Path) -> None:
@@ -210,7 +214,9 @@ def test_the_child_of_a_killed_agent_is_waited_for(bench: Bench, source: Path) -
         assert child.stdin is not None
         child.stdin.close()
 
-        assert settle(bench.conn, bench.sealer, docking, patience=60)
+        close_old(bench.conn, bench.sealer, docking.id, 60)
+
+    assert bench.docking(docking.id).state is DockingState.SEALED
 
 
 def is_locked(bag: Path) -> bool:

@@ -13,7 +13,8 @@ from dock_agent.simulated.disk import PowerCut, SimulatedDisk
 from dock_agent.store import custody, dockings, transfers
 from dock_agent.vault.bag import Sealer, seal
 from dock_agent.vault.disk import Disk
-from dock_agent.vault.verify import verify_bag, verify_rows
+from dock_agent.vault.verify import verify_bag
+from dock_agent.vault.verify_rows import verify_rows
 from support.bench import KEY
 from support.books import MAIN, NAS, Books
 from support.disks import put

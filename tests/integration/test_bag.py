@@ -17,7 +17,8 @@ from dock_agent.store.dockings import Docking
 from dock_agent.vault.bag import seal
 from dock_agent.vault.disk import Disk
 from dock_agent.vault.real import RealDisk
-from dock_agent.vault.verify import verify_bag, verify_rows
+from dock_agent.vault.verify import verify_bag
+from dock_agent.vault.verify_rows import verify_rows
 from support.bench import KEY, Bench
 from support.cards import card, hostile
 

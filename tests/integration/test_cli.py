@@ -38,6 +38,7 @@ def test_an_import_answers_as_the_contract_says(here: Site, camera: str) -> None
         "skipped": 0,
         "quarantined": 0,
         "sealed": True,
+        "complete": True,
     }
 
 

@@ -11,10 +11,12 @@ from dock_agent.bays.machine import Failed, Listed, Lost, OutOfRoom, Sealed
 from dock_agent.offload.clerk import Terms
 from dock_agent.offload.messages import AllCopied, Found
 from dock_agent.offload.parent import Limits, ProcessOffloader
-from dock_agent.offload.scan import MountedSource, root_of
+from dock_agent.offload.root import Root
+from dock_agent.offload.scan import MountedSource
+from dock_agent.offload.settle import StillWritten
 from dock_agent.recording import DockingState, FileState, TransferState
 from dock_agent.simulated.dock import StoryDisk
-from dock_agent.store import custody, files, transfers, views
+from dock_agent.store import custody, dockings, files, transfers, views
 from dock_agent.vault.layout import PART
 from dock_agent.vault.lock import lock_bag
 from dock_agent.vault.verify import verify_bag
@@ -187,11 +189,14 @@ def test_nothing_rests_on_a_docking_that_is_not_sealed(
     lock = lock_bag(bench.bag(open_still))  # as if its child still lived
     assert lock is not None
 
-    second = bench.dock(camera)
+    with pytest.raises(StillWritten):
+        bench.dock(camera)
 
     os.close(lock)
+    assert [d.id for d in dockings.unfinished(bench.conn)] == [open_still.id]
+    second = bench.dock(camera)
     states = {f.state for f in bench.files(second).values()}
-    assert states == {FileState.VERIFIED}
+    assert states == {FileState.HELD}  # by what the first had proved
     assert second.complete
 
 
@@ -498,7 +503,7 @@ def test_another_camera_in_the_place_of_the_identified_one_is_not_read(
     camera.rename(tmp_path / "taken out")
     card(camera, {"VIDEO/9999.MP4": 10})
 
-    docking = bench.dock(camera, lambda path: MountedSource(path, root_of(facts)))
+    docking = bench.dock(camera, lambda path: MountedSource(path, Root.of(facts)))
 
     assert docking.state is DockingState.INTERRUPTED
     assert bench.files(docking) == {}

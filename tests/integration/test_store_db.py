@@ -11,9 +11,9 @@ from dock_agent.custody.chain import Event
 from dock_agent.errors import (
     CameraGone,
     CustodyError,
-    NoRoom,
     StoreDamaged,
     StoreError,
+    StoreFull,
     StoreLocked,
 )
 from dock_agent.store import custody, db
@@ -112,7 +112,7 @@ def test_a_full_database_is_no_room(path: Path) -> None:
                 event = Event("x", facts={"filler": "y" * 500})
                 custody.append(conn, event, SystemClock().now())
 
-    with pytest.raises(NoRoom):
+    with pytest.raises(StoreFull, match="no room to grow"):
         fill()
 
     assert custody.head(conn).seq == 0

@@ -119,6 +119,7 @@ def test_an_inventory_is_one_event_that_commits_to_every_name(books: Books) -> N
         "files": 1,
         "bytes": 10,
         "skipped": 1,
+        "missed": 0,
         "file_system": "vfat",
         "inventory_sha256": hashlib.sha256(text.encode()).hexdigest(),
     }
@@ -330,7 +331,7 @@ def test_a_recording_belongs_to_a_docking_that_is_there(books: Books) -> None:
     new = NewRecording(RecordingId("R"), "DCIM/0001", "2026-03-05T08:00:00.000000Z")
 
     with pytest.raises(StoreError, match="FOREIGN KEY"), transaction(books.conn):
-        recordings.add(books.conn, ident(9), CAMERA, new)
+        recordings.add(books.conn, ident(9), CAMERA, [new])
 
     assert books.conn.execute("SELECT count(*) FROM recording").fetchone()[0] == 0
 

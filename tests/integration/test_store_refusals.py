@@ -247,7 +247,15 @@ def test_two_threads_never_lose_an_update(path: Path) -> None:
 
 
 def test_every_function_that_writes_refuses_to_outside_a_transaction() -> None:
-    marked = {"ask_again", "set_vault_id", "seen", "ensure", "answered", "silent"}
+    marked = {
+        "ask_again",
+        "set_vault_id",
+        "sign_with",
+        "seen",
+        "ensure",
+        "answered",
+        "silent",
+    }
     marked |= {"open_docking", "set_state", "proved", "named"}
     marked |= {"matched", "missed", "quarantined", "add", "claim", "renew"}
     marked |= {"remember", "confirm", "postpone", "refuse"}

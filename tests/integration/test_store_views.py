@@ -44,7 +44,7 @@ def record(
     new = NewFile(f"{name}.MP4".encode(), f"{name}.MP4", 5000, 7, recording=ident)
     with transaction(books.conn):
         about = NewRecording(ident, name, start, officer)
-        recordings.add(books.conn, docking, camera, about)
+        recordings.add(books.conn, docking, camera, [about])
         (file,) = inventory.add(books.conn, docking, Listing([new]), books.at)
     return file
 

@@ -13,8 +13,8 @@ from dock_agent.errors import AlreadyRunning, VaultUnusable
 from dock_agent.simulated.clock import ManualClock
 from dock_agent.simulated.disk import SimulatedDisk
 from dock_agent.vault.disk import Disk
+from dock_agent.vault.layout import MARKER
 from dock_agent.vault.lock import (
-    MARKER,
     held,
     identity,
     lock_bag,

@@ -16,7 +16,8 @@ from dock_agent.simulated.scenario import STEPS, Expect, Scenario, load, names, 
 from dock_agent.store import custody, dockings
 from dock_agent.store.db import connect_readonly
 from dock_agent.story import OtherwiseThanTold, Story, unheard
-from dock_agent.vault.verify import verify_bag, verify_rows
+from dock_agent.vault.verify import verify_bag
+from dock_agent.vault.verify_rows import verify_rows
 from tools.make_golden import GOLDEN, played
 
 ROOT = Path(__file__).parent.parent.parent

@@ -9,12 +9,13 @@ from pathlib import Path
 from dock_agent.bays.machine import Event
 from dock_agent.clock import Clock, SystemClock, ulid
 from dock_agent.custody.signing import SigningKey
+from dock_agent.errors import DockError
 from dock_agent.offload.bench import Bench as Parts
 from dock_agent.offload.bench import Tree
 from dock_agent.offload.child import Offload
 from dock_agent.offload.clerk import Clerk, Job, Terms
 from dock_agent.offload.inline import Direct, InlineOffloader
-from dock_agent.offload.messages import Heard, Said
+from dock_agent.offload.messages import Heard, Said, ended
 from dock_agent.offload.scan import MountedSource
 from dock_agent.recording import (
     BayName,
@@ -28,13 +29,18 @@ from dock_agent.store.dockings import Docking
 from dock_agent.store.files import File
 from dock_agent.vault.bag import Sealer
 from dock_agent.vault.disk import Disk
-from dock_agent.vault.layout import bag_path
+from dock_agent.vault.layout import MARKER, bag_path
 from dock_agent.vault.real import RealDisk
 
 CAMERA = CameraId("KT-Z3:KTZ3A00017")
 BAY = BayName("1")
 CLOUD = DestinationName("cloud")
 KEY = SigningKey.from_seed(bytes(32))
+
+
+def unheard(said: Said) -> None:
+    """Do nothing about it."""
+    del said
 
 
 class Died(BaseException):
@@ -55,6 +61,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.vault = self.root / "vault"
         self.vault.mkdir(exist_ok=True)
+        (self.vault / MARKER).touch()
         self.conn = self.connect(create=True)
         with transaction(self.conn):
             destinations.ensure(self.conn, CLOUD, "directory")
@@ -76,15 +83,48 @@ class Bench:
         source: Path,
         tree: Callable[[Path], Tree] = MountedSource,
         reserve: int = 0,
+        rest: float = 0.0,
     ) -> Docking:
         """Offload a directory in this thread; return the docking as it ended."""
         job = self.job(source)
         self.events = []
         offloader = InlineOffloader(
-            self.conn, self.sealer, tree, self.waits.append, Terms(reserve)
+            self.conn,
+            self.sealer,
+            tree,
+            self.waits.append,
+            Terms(reserve, rest=rest),
         )
         offloader.start(job, self.events.append)
         return self.docking(job.docking)
+
+    def offload(
+        self,
+        job: Job,
+        then: Callable[[Said], None] = unheard,
+        *,
+        wait: Callable[[float], None] | None = None,
+        rest: float = 0.0,
+    ) -> None:
+        """Offload; do something after each answer."""
+        clerk = Clerk(self.conn, self.sealer, job, self.events.append)
+
+        class Watched(Direct):
+            def ask(self, said: Said) -> Heard:
+                answer = super().ask(said)
+                then(said)
+                return answer
+
+        order = clerk.open(Terms(0, rest=rest))
+        tree = MountedSource(job.source)
+        channel = Watched(clerk)
+        parts = Parts(tree, self.disk, channel, wait or self.waits.append)
+        try:
+            Offload(parts, order).run()
+        except DockError as error:
+            clerk.end(ended(error))
+        finally:
+            tree.close()
 
     def dies_at(self, source: Path, kind: type[Said], *, before: bool) -> Docking:
         """Offload until the child says `kind`; die before or after its commit."""

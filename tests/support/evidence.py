@@ -77,7 +77,7 @@ def offloaded(
         _open(conn, docking)
         start = stamp(NOW + timedelta(minutes=number))
         name = path.decode("utf-8", "backslashreplace")
-        recordings.add(conn, docking, CAMERA, NewRecording(recording, name, start))
+        recordings.add(conn, docking, CAMERA, [NewRecording(recording, name, start)])
         new = NewFile(path, "stored.MP4", 5_000_000, 0, recording=recording)
         (file,) = inventory.add(conn, docking, Listing([new]), AT)
         proof = FileProof(file, digest, (digest,), ReadBack.DIRECT, 5_000_000)

@@ -27,6 +27,7 @@ class FaultCard(mfusepy.Operations):  # type: ignore[misc] # untyped library
     """
 
     use_ns = True
+    use_ino = False  # whether its own inode numbers are shown
 
     def __init__(self, source: Path) -> None:
         self.source = source
@@ -84,11 +85,13 @@ class FaultCard(mfusepy.Operations):  # type: ignore[misc] # untyped library
 
 
 @contextmanager
-def mounted(source: Path, point: Path) -> Iterator[FaultCard]:
+def mounted(
+    source: Path, point: Path, kind: type[FaultCard] = FaultCard
+) -> Iterator[FaultCard]:
     """Show `source` at `point` for the length of the block."""
     if shutil.which("fusermount3") is None or not Path("/dev/fuse").exists():
         pytest.skip("FUSE is missing: `make test` installs fuse3; /dev/fuse is needed")
-    card = FaultCard(source.resolve())
+    card = kind(source.resolve())
     point.mkdir(exist_ok=True)
     thread = threading.Thread(
         target=mfusepy.FUSE,
@@ -100,6 +103,7 @@ def mounted(source: Path, point: Path) -> Iterator[FaultCard]:
             "attr_timeout": 0,
             "entry_timeout": 0,
             "direct_io": True,
+            "use_ino": kind.use_ino,
         },
         daemon=True,
     )

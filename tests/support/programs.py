@@ -20,12 +20,14 @@ timezone = "Europe/London"
 [vault]
 path = "vault"
 reserve_bytes = {reserve}
+cached = "accept"
 
 [store]
 path = "store.db"
 
 [offload]
 pace = {pace}
+rest_s = 0
 
 [[bays]]
 name = "1"
