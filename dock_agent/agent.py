@@ -1,12 +1,13 @@
 """The hands of the station: what it decided is carried out here.
 
-Nothing in this module blocks the loop: identifying runs on a small pool,
-offloads in processes of their own.
+Nothing in this module blocks the loop: identifying runs on threads, offloads in
+processes of their own.
 """
 
 import logging
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,13 +19,14 @@ from dock_agent.bays.mount import Mounter
 from dock_agent.cameras.identify import Identity, identify
 from dock_agent.cameras.profile import Profile
 from dock_agent.clock import Clock
+from dock_agent.custody.chain import Event as Recorded
 from dock_agent.errors import DockError
 from dock_agent.offload.clerk import Job
 from dock_agent.offload.parent import Offloader
 from dock_agent.offload.root import Root
 from dock_agent.offload.source import shown
 from dock_agent.recording import BayName, BayState, Colour, DockingId
-from dock_agent.station import Contact, Station
+from dock_agent.station import Contact, Station, Still
 from dock_agent.vault.layout import bag_path
 from dock_agent.vault.lock import refuse_overlap
 
@@ -41,6 +43,7 @@ class Tools:
     offloader: Offloader
     clock: Clock
     vault: Path
+    record: Callable[[Recorded], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +58,34 @@ class Ready:
 class Agent:
     """Carries out what the station decides. Meets `station.Hands`."""
 
-    def __init__(self, tools: Tools, bays: tuple[BayName, ...]) -> None:
+    def __init__(self, tools: Tools, bays: tuple[BayName, ...], still: Still) -> None:
         self._tools = tools
-        self._pool = ThreadPoolExecutor(
-            max_workers=max(1, len(bays)), thread_name_prefix="identify"
-        )
-        self._ready: dict[str, Ready] = {}  # by the token of the contact
+        self._ready: dict[tuple[BayName, str], Ready] = {}  # by bay and contact
         self._needed: dict[BayName, int] = {}  # bytes free that a bay waits for
-        self.station = Station(bays, self, tools.clock)
+        self._closed = False
+        self.station = Station(bays, self, tools.clock, still)
+
+    def arrived(self, contact: Contact) -> None:
+        self._record("contact", contact)
+
+    def left(self, contact: Contact) -> None:
+        self._record("removed", contact)
 
     def identify(self, contact: Contact) -> None:
-        begun = self._pool.submit(self._identify, contact)
-        begun.add_done_callback(partial(self._unless_told, contact))
+        if not self._closed:
+            # A thread for each: one that hangs on its camera keeps no other waiting.
+            thread = threading.Thread(
+                target=self._identify_or_say,
+                args=(contact,),
+                name=f"identify-{contact.sighting.bay}",
+                daemon=True,
+            )
+            thread.start()
 
     def offload(self, contact: Contact) -> None:
-        ready = self._ready[contact.sighting.token]
+        if self._closed:
+            return
+        ready = self._ready[_place(contact)]
         camera = contact.camera or ready.identity.camera
         opened_at = self._tools.clock.now().utc
         job = Job(
@@ -86,7 +102,7 @@ class Agent:
 
     def cancel(self, contact: Contact) -> None:
         self._tools.offloader.cancel(contact.docking)
-        self._ready.pop(contact.sighting.token, None)
+        self._ready.pop(_place(contact), None)
 
     def show(self, bay: BayName, colour: Colour) -> None:
         log.info("light changed bay=%s colour=%s", bay, colour)
@@ -108,9 +124,32 @@ class Agent:
                 self.station.retry(name)
 
     def close(self) -> None:
-        """Give up every docking, in order."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Give up every docking, in order; begin nothing more."""
+        self._closed = True
         self._tools.offloader.close()
+
+    def _record(self, what: str, contact: Contact) -> None:
+        sighting = contact.sighting
+        facts = {
+            "bay": sighting.bay,
+            "camera": contact.camera,
+            "contact": sighting.token,
+            "node": shown(os.fsencode(sighting.node)),
+            "seen": dict(sighting.facts),
+        }
+        try:
+            self._tools.record(Recorded(what, facts=facts))
+        except DockError:
+            log.exception("not on record bay=%s what=%s", sighting.bay, what)
+
+    def _identify_or_say(self, contact: Contact) -> None:
+        """A bay must never wait for an answer in vain, whatever happens."""
+        try:
+            self._identify(contact)
+        except Exception as error:
+            log.exception("identifying failed bay=%s", contact.sighting.bay)
+            told = Failed("D-1", f"{type(error).__name__}: {error}")
+            self._post(contact.sighting.bay, contact.docking, told)
 
     def _identify(self, contact: Contact) -> None:
         sighting = contact.sighting
@@ -123,23 +162,19 @@ class Agent:
         except (DockError, OSError) as error:
             post(Failed("D-17", str(error)))
             return
-        self._ready[sighting.token] = Ready(identity, root, facts)
+        self._ready[_place(contact)] = Ready(identity, root, facts)
         charge = self._tools.charger.percent(sighting) is not None
         reports = identity.profile.reports_charge or charge
         post(Identified(identity.camera, reports_charge=reports))
-
-    def _unless_told(self, contact: Contact, done: Future[None]) -> None:
-        """Say what nobody expected: a bay must never wait for an answer in vain."""
-        error = None if done.cancelled() else done.exception()
-        if error is not None:
-            log.error("identifying failed bay=%s", contact.sighting.bay, exc_info=error)
-            told = Failed("D-1", f"{type(error).__name__}: {error}")
-            self._post(contact.sighting.bay, contact.docking, told)
 
     def _post(self, bay: BayName, docking: DockingId, event: Event) -> None:
         if isinstance(event, OutOfRoom):
             self._needed[bay] = event.needed
         self.station.post(bay, docking, event)
+
+
+def _place(contact: Contact) -> tuple[BayName, str]:
+    return contact.sighting.bay, contact.sighting.token
 
 
 def _facts(contact: Contact, identity: Identity) -> dict[str, Any]:

@@ -17,20 +17,20 @@ import msgspec
 
 from dock_agent.agent import Agent, Tools
 from dock_agent.bays.charge import PowerSupplies
-from dock_agent.bays.detector import Detector, Seen, Sighting
+from dock_agent.bays.detector import Detector, Presence, Seen, Sighting
 from dock_agent.bays.mount import BayMounter
 from dock_agent.bays.presence import reconcile
 from dock_agent.cameras import profile
 from dock_agent.clock import Clock, SystemClock
 from dock_agent.config import Config
 from dock_agent.custody.chain import Event
-from dock_agent.errors import StoreError, VaultUnusable
+from dock_agent.errors import StoreError
 from dock_agent.keys import signing_key
 from dock_agent.offload.clerk import PATIENCE, Terms
 from dock_agent.offload.parent import Limits, ProcessOffloader
 from dock_agent.offload.recover import recover
 from dock_agent.recording import BayName, DestinationName
-from dock_agent.station import Station
+from dock_agent.station import Station, Still
 from dock_agent.store import custody, destinations, station
 from dock_agent.store.db import connect, transaction
 from dock_agent.vault import lock
@@ -100,21 +100,44 @@ def _parent_of_store(config: Config) -> None:
 def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> None:
     """Run until `stop` is set. `ready` is called once cameras are looked for."""
     clock = SystemClock()
+    farewell(config)  # until the first look nothing is known, and nothing is green
     with opened(config, clock) as held:
-        agent = _agent(held, clock)
         detectors = _detectors(config)
+        agent = _agent(held, clock, partial(_still, detectors))
         try:
             for detector in detectors:
                 detector.start(partial(_seen, agent.station))
             ready()
             _loop(_Turn(held, agent, detectors, clock), stop)
         finally:
+            farewell(config)
             for detector in detectors:
                 detector.stop()
             agent.close()
 
 
-def _agent(held: Opened, clock: Clock) -> Agent:
+def farewell(config: Config) -> None:
+    """Say that nothing is watched: no page shows green from now on."""
+    last = status.read(config.snapshot_path)
+    if last is not None:
+        over = not_live(msgspec.structs.replace(last, rev=last.rev + 1))
+        status.write(config.snapshot_path, over)
+
+
+def _still(detectors: list[Detector], bay: BayName, token: str) -> bool:
+    return any(
+        (sighting.bay, sighting.token) == (bay, token)
+        for detector in detectors
+        for sighting in detector.present().sightings
+    )
+
+
+def _record(held: Opened, clock: Clock, event: Event) -> None:
+    with transaction(held.conn):
+        custody.append(held.conn, event, clock.now())
+
+
+def _agent(held: Opened, clock: Clock, still: Still) -> Agent:
     config = held.config
     offload = config.offload
     terms = Terms(config.vault.reserve_bytes, offload.pace, PATIENCE, offload.rest_s)
@@ -126,8 +149,9 @@ def _agent(held: Opened, clock: Clock) -> Agent:
         offloader=ProcessOffloader(held.connect, held.sealer, limits),
         clock=clock,
         vault=config.vault_path,
+        record=partial(_record, held, clock),
     )
-    return Agent(tools, config.bay_names())
+    return Agent(tools, config.bay_names(), still)
 
 
 def _detectors(config: Config) -> list[Detector]:
@@ -188,31 +212,29 @@ class _Turn:
         look = self.watcher.look(
             self.held.conn, self.agent.station.bays, self.clock.now()
         )
-        same = msgspec.json.encode(msgspec.structs.replace(look, at="", rev=0))
+        timeless = msgspec.structs.replace(look, at="", monotonic_ns=0, rev=0)
+        same = msgspec.json.encode(timeless)
         if same != self.shown:
             self.rev, self.shown = self.rev + 1, same
         fresh = msgspec.structs.replace(look, rev=self.rev)
         status.write(self.held.config.snapshot_path, fresh)
 
-    def farewell(self) -> None:
-        """Say that nothing is watched any more: no page shows green from now on."""
-        last = status.read(self.held.config.snapshot_path)
-        if last is not None:
-            over = not_live(msgspec.structs.replace(last, rev=self.rev + 1))
-            status.write(self.held.config.snapshot_path, over)
-
     def reconcile(self) -> None:
-        present = [s for detector in self.detectors for s in detector.present()]
+        found = [detector.present() for detector in self.detectors]
+        present = Presence(
+            tuple(sighting for one in found for sighting in one.sightings),
+            frozenset(bay for one in found for bay in one.unknown),
+        )
         for seen in reconcile(self.agent.station.believed(), present):
-            log.warning("an event was lost bay=%s", seen.bay)
+            log.info("an event was made up for bay=%s", seen.bay)
             _seen(self.agent.station, seen)
 
     def free(self) -> int:
-        config = self.held.config
+        """Return how many bytes the vault has free; 0 while it is not there."""
         try:
-            facts = os.statvfs(config.vault_path)
-        except OSError as error:
-            raise VaultUnusable(f"the vault: {error.strerror}") from error
+            facts = os.statvfs(self.held.config.vault_path)
+        except OSError:
+            return 0
         return facts.f_bavail * facts.f_frsize
 
 
@@ -222,10 +244,10 @@ def _loop(turn: _Turn, stop: threading.Event) -> None:
         if turn.due("charge", CHARGE_EVERY):
             turn.agent.read_batteries()
             turn.agent.retry_waiting(turn.free())
+            turn.agent.station.tidy()
         if turn.due("reconcile", RECONCILE_EVERY):
             turn.reconcile()
         if turn.due("snapshot", SNAPSHOT_EVERY):
             turn.snapshot()
     turn.agent.close()
     turn.agent.station.pump()
-    turn.farewell()

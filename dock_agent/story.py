@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dock_agent.bays.detector import Sighting
 from dock_agent.bays.machine import Event, Identified, OutOfRoom
+from dock_agent.custody.chain import Event as Recorded
 from dock_agent.custody.signing import SigningKey
 from dock_agent.errors import DockError
 from dock_agent.offload.clerk import Job, Terms
@@ -121,6 +122,21 @@ class Story:
         self.clock.advance(timedelta(seconds=1))
 
     # ---- station.Hands --------------------------------------------------------
+
+    def arrived(self, contact: Contact) -> None:
+        self._record("contact", contact)
+
+    def left(self, contact: Contact) -> None:
+        self._record("removed", contact)
+
+    def _record(self, what: str, contact: Contact) -> None:
+        facts = {
+            "bay": contact.sighting.bay,
+            "camera": contact.camera,
+            "contact": contact.sighting.token,
+        }
+        with transaction(self.conn):
+            custody.append(self.conn, Recorded(what, facts=facts), self.clock.now())
 
     def identify(self, contact: Contact) -> None:
         camera = next(

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from dock_agent.clock import Clock
 from dock_agent.config import Config
+from dock_agent.durations import clock_words
 from web_status import words
-from web_status.durations import clock_words
 from web_status.snapshot import Seen, look
 from web_status.words import Board
 
@@ -27,7 +27,7 @@ class Facts:
 
     def seen(self) -> Seen:
         """Return the agent's last word, judged at this moment."""
-        return look(self.config.snapshot_path, self.now())
+        return look(self.config.snapshot_path, self.clock.now())
 
     def board(self) -> Board:
         """Return the board as it is at this moment, in words."""

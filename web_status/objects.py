@@ -29,7 +29,8 @@ def status_object(seen: Seen, station: str, *, everything: bool) -> dict[str, An
 def tagged_part(found: dict[str, Any]) -> dict[str, Any]:
     """Return what a client must hear of: all but the times that always change."""
     queue = {k: v for k, v in found["queue"].items() if k != "oldest_age_s"}
-    return {k: v for k, v in found.items() if k != "at"} | {"queue": queue}
+    rest = {k: v for k, v in found.items() if k not in {"at", "monotonic_ns"}}
+    return rest | {"queue": queue}
 
 
 def _nothing(station: str) -> Status:
@@ -38,6 +39,8 @@ def _nothing(station: str) -> Status:
         station=station,
         rev=0,
         at="",
+        boot="",
+        monotonic_ns=0,
         live=False,
         verdict=said,
         bays=(),

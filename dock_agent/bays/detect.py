@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pyudev
 
-from dock_agent.bays.detector import Seen, Sighting, Vanished
+from dock_agent.bays.detector import Presence, Seen, Sighting, Vanished
 from dock_agent.bays.topology import bay_of, by_port
 from dock_agent.recording import BayName
 
@@ -43,21 +43,22 @@ class UdevDetector:
         monitor = pyudev.Monitor.from_netlink(self._context)
         monitor.filter_by("block")
         monitor.start()
-        for sighting in self.present():
+        for sighting in self.present().sightings:
             post(sighting)
         self._thread = threading.Thread(
             target=self._listen, args=(monitor, post), name="udev", daemon=True
         )
         self._thread.start()
 
-    def present(self) -> list[Sighting]:
-        """Return each bay's device: a file system on a partition before a disk's."""
-        found: dict[BayName, Sighting] = {}
+    def present(self) -> Presence:
+        """Return every file system in a bay; a disk's own only if it has no parts."""
+        found: dict[str, Sighting] = {}
         for device in _block_devices(pyudev.Context()):
             sighting = self._sighting(device)
-            if sighting is not None:
-                found.setdefault(sighting.bay, sighting)
-        return list(found.values())
+            if sighting is not None and device.sys_name not in found:
+                found[device.sys_name] = sighting
+                found.setdefault(_disk(device), sighting)
+        return Presence(tuple({s.token: s for s in found.values()}.values()))
 
     def stop(self) -> None:
         os.write(self._wake_write, b"x")
@@ -101,7 +102,8 @@ class UdevDetector:
         ):
             return None
         facts = {
-            ours: device.properties.get(theirs, "") for theirs, ours in FACTS.items()
+            ours: _readable(device.properties.get(theirs, ""))
+            for theirs, ours in FACTS.items()
         }
         number = device.device_number
         facts["device"] = f"{os.major(number)}:{os.minor(number)}"
@@ -112,6 +114,18 @@ class UdevDetector:
 def _block_devices(context: pyudev.Context) -> Iterator[pyudev.Device]:
     for kind in ("partition", "disk"):
         yield from context.list_devices(subsystem="block", DEVTYPE=kind)
+
+
+def _disk(device: pyudev.Device) -> str:
+    """Return the name of the whole disk that a partition lies on, or its own."""
+    if device.device_type == "partition" and device.parent is not None:
+        return str(device.parent.sys_name)
+    return str(device.sys_name)
+
+
+def _readable(text: str) -> str:
+    """Return a property as text that a log can hold, whatever the camera says."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _token(device: pyudev.Device) -> str:

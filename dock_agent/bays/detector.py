@@ -36,6 +36,14 @@ class Vanished:
 Seen = Sighting | Vanished
 
 
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What is in the bays right now; of the `unknown` ones nothing could be learnt."""
+
+    sightings: tuple[Sighting, ...]
+    unknown: frozenset[BayName] = frozenset()
+
+
 class Detector(Protocol):
     """Sees cameras come and go."""
 
@@ -43,8 +51,8 @@ class Detector(Protocol):
         """Begin to post; what is there already is posted first."""
         ...
 
-    def present(self) -> list[Sighting]:
-        """Return what is in the bays right now."""
+    def present(self) -> Presence:
+        """Return what is in the bays right now, every volume of it."""
         ...
 
     def stop(self) -> None:

@@ -6,6 +6,7 @@ and renamed into place.
 """
 
 import ctypes
+import logging
 import os
 import stat
 import struct
@@ -15,9 +16,11 @@ from pathlib import Path
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from dock_agent.bays.detector import Seen, Sighting, Vanished
+from dock_agent.bays.detector import Presence, Seen, Sighting, Vanished
 from dock_agent.errors import ConfigError
 from dock_agent.recording import BayName
+
+log = logging.getLogger(__name__)
 
 AT_FDCWD, AT_SYMLINK_NOFOLLOW = -100, 0x100
 STATX_BTIME, BTIME_OFFSET = 0x800, 80
@@ -43,12 +46,16 @@ class FolderDetector:
             self._observer.schedule(watch, str(folder), recursive=False)
         self._observer.start()
 
-    def present(self) -> list[Sighting]:
-        return [
-            sighting
-            for bay, folder in self._folders.items()
-            for sighting in _cameras(bay, folder)
-        ]
+    def present(self) -> Presence:
+        found: list[Sighting] = []
+        unknown: set[BayName] = set()
+        for bay, folder in self._folders.items():
+            try:
+                found += _cameras(bay, folder)
+            except OSError as error:
+                log.warning("bay cannot be looked at bay=%s %s", bay, error)
+                unknown.add(bay)
+        return Presence(tuple(found), frozenset(unknown))
 
     def stop(self) -> None:
         self._observer.stop()
@@ -74,7 +81,10 @@ class _Watch(FileSystemEventHandler):
 
     def look(self) -> None:
         """Read the directory, and post what came and went since the last look."""
-        now = {s.token: s for s in _cameras(self._bay, self._folder)}
+        try:
+            now = {s.token: s for s in _cameras(self._bay, self._folder)}
+        except OSError:
+            return  # the next reconciliation looks again, and says so
         gone = [token for token in self._known if token not in now]
         for token in gone:
             self._post(Vanished(self._bay, token))
@@ -85,15 +95,11 @@ class _Watch(FileSystemEventHandler):
 
 
 def _cameras(bay: BayName, folder: Path) -> list[Sighting]:
-    found = []
     try:
-        for path in sorted(folder.iterdir()):
-            sighting = _sighting(bay, path)
-            if sighting is not None:
-                found.append(sighting)
+        sightings = [_sighting(bay, path) for path in sorted(folder.iterdir())]
     except FileNotFoundError:
         return []
-    return found
+    return [sighting for sighting in sightings if sighting is not None]
 
 
 def _sighting(bay: BayName, path: Path) -> Sighting | None:

@@ -29,10 +29,14 @@ class Identified:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The inventory is committed: so many files, so many bytes."""
+    """The inventory is committed: so many files, so many bytes.
+
+    `fresh` are the bytes that no earlier docking holds: the vault needs that room.
+    """
 
     files: int
     size: int
+    fresh: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,7 @@ class Bay:
     files_done: int = 0
     size_total: int = 0
     size_done: int = 0
+    size_fresh: int = 0
     code: str | None = None
     reason: str | None = None
 
@@ -160,6 +165,13 @@ class Bay:
     def charged(self) -> bool:
         """Whether the battery is full, or cannot be asked."""
         return not self.reports_charge or (self.percent or 0) >= FULL
+
+    @property
+    def size_owed(self) -> int:
+        """Return how many bytes the vault must still find room for, at most."""
+        if self.state not in (BayState.COPYING, BayState.CHECKING):
+            return 0
+        return max(0, min(self.size_total - self.size_done, self.size_fresh))
 
     @property
     def colour(self) -> Colour:
@@ -236,8 +248,9 @@ def _noted(bay: Bay, event: Event) -> Bay:
             return Bay(bay.name, bay.state, token=token)
         case Identified(camera, reports_charge):
             return replace(bay, camera=camera, reports_charge=reports_charge)
-        case Listed(files, size):
-            return replace(bay, files_total=files, size_total=size)
+        case Listed(files, size, fresh):
+            known = replace(bay, files_total=files, size_total=size)
+            return replace(known, size_fresh=fresh)
         case Advanced(files, size):
             return replace(bay, files_done=files, size_done=size)
         case ChargeRead(percent):
@@ -252,7 +265,7 @@ def _unsettled(bay: Bay, event: Event) -> Bay:
         case Undocked():
             return replace(bay, token=None)
         case Lost(reason):
-            return replace(bay, reason=reason)
+            return replace(bay, token=None, reason=reason)
     return bay
 
 

@@ -111,7 +111,7 @@ class Clerk:
         self._conn, self._sealer, self._job, self._post = conn, sealer, job, post
         self._state = DockingState.OPENED
         self._held: dict[FileId, FileId] = {}
-        self._total = (0, 0)  # files, bytes
+        self._total = (0, 0, 0)  # files, bytes, bytes that nothing holds yet
         self._listed: list[bytes] = []
         self.over = False
 
@@ -146,17 +146,8 @@ class Clerk:
             return
         self.over = True
         end = ending(why, free(self._sealer))
-        self._stop(end.move, why.detail)
+        stop(self._conn, self._sealer, self._job.docking, end.move, why.detail)
         self._post(end.event)
-
-    def _stop(self, by: DockingMove, reason: str) -> None:
-        """Move the docking, unless whoever closed it was first."""
-        with transaction(self._conn) as conn:
-            state = dockings.get(conn, self._job.docking).state
-            if state in OPEN:
-                change = Change(state, moved(MOVES, state, by), reason=reason)
-                at = self._sealer.clock.now()
-                dockings.set_state(conn, self._job.docking, change, at)
 
     def _answer(self, said: Said) -> Heard | None:
         match said:
@@ -216,8 +207,10 @@ class Clerk:
             for ident, entry in zip(made, listed, strict=True)
             if entry.found.readable
         ]
-        count, size = self._total
-        self._total = count + len(plan), size + sum(file.size for file in plan)
+        count, size, fresh = self._total
+        size += sum(file.size for file in plan)
+        fresh += sum(file.size for file in plan if file.held is None)
+        self._total = count + len(plan), size, fresh
         self._post(Listed(*self._total))
         return Plan(tuple(plan))
 
@@ -276,6 +269,21 @@ class Clerk:
         at = self._sealer.clock.now()
         dockings.set_state(conn, self._job.docking, Change(self._state, to), at)
         self._state = to
+
+
+def stop(
+    conn: sqlite3.Connection,
+    sealer: Sealer,
+    ident: DockingId,
+    by: DockingMove,
+    reason: str,
+) -> None:
+    """Record that a docking is over, unless whoever closed it was first."""
+    with transaction(conn):
+        state = dockings.state(conn, ident)
+        if state in OPEN:
+            change = Change(state, moved(MOVES, state, by), reason=reason)
+            dockings.set_state(conn, ident, change, sealer.clock.now())
 
 
 def free(sealer: Sealer) -> int:

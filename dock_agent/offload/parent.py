@@ -16,10 +16,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import Protocol
 
-from dock_agent.bays.machine import Failed
 from dock_agent.errors import DockError
 from dock_agent.offload import process
-from dock_agent.offload.clerk import Clerk, Job, Post, Terms, free
+from dock_agent.offload.clerk import Clerk, Job, Post, Terms, free, stop
 from dock_agent.offload.ending import ending
 from dock_agent.offload.messages import Ended, ended
 from dock_agent.recording import DockingId
@@ -28,6 +27,7 @@ from dock_agent.vault.bag import Sealer
 
 log = logging.getLogger(__name__)
 
+AGAIN = (1.0, 5.0, 30.0, 120.0)  # seconds between tries to record how a docking ended
 STEP = 0.1  # seconds between two looks at whether the camera is still wanted
 GRACE = 2.0  # seconds for a killed child to go; then it is left to the kernel
 
@@ -77,6 +77,7 @@ class ProcessOffloader:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([process.__name__])
         self._running: dict[DockingId, tuple[threading.Thread, _Order]] = {}
+        self._closing = threading.Event()
 
     def start(self, job: Job, post: Post) -> None:
         self._forget_ended()
@@ -95,6 +96,7 @@ class ProcessOffloader:
             self._running[docking][1].given_up.set()
 
     def close(self) -> None:
+        self._closing.set()
         for _, wish in self._running.values():
             wish.reason = "the agent was stopped"
             wish.given_up.set()
@@ -114,11 +116,28 @@ class ProcessOffloader:
                 self._keep_books(conn, job, post, wish)
         except DockError as error:
             log.warning("docking failed docking=%s %s", job.docking, error)
-            post(ending(ended(error), free(self._sealer)).event)
+            self._over(job, post, wish, ended(error))
         except Exception as error:
             # The last resort of this thread: a bay must never wait for nobody.
             log.exception("docking failed docking=%s", job.docking)
-            post(Failed("D-1", f"{type(error).__name__}: {error}"))
+            told = Ended("Unforeseen", f"{type(error).__name__}: {error}")
+            self._over(job, post, wish, told)
+
+    def _over(self, job: Job, post: Post, wish: _Order, why: Ended) -> None:
+        """Say that a docking ended, and keep it on record as soon as that goes."""
+        gone = wish.given_up.is_set()
+        told = Ended("CameraGone", wish.reason) if gone else why
+        end = ending(told, free(self._sealer))
+        post(end.event)
+        for pause in AGAIN:
+            try:
+                with translated("the database"), closing(self._connect()) as conn:
+                    stop(conn, self._sealer, job.docking, end.move, told.detail)
+            except DockError as error:
+                log.warning("end not on record docking=%s %s", job.docking, error)
+                self._closing.wait(pause)
+            else:
+                return
 
     def _keep_books(
         self,

@@ -104,6 +104,12 @@ def get(conn: sqlite3.Connection, docking: DockingId) -> Docking:
     return _docking(row)
 
 
+def state(conn: sqlite3.Connection, docking: DockingId) -> DockingState | None:
+    """Return how far a docking is; None if it was never opened."""
+    row = conn.execute("SELECT state FROM docking WHERE id = ?", (docking,)).fetchone()
+    return None if row is None else DockingState(row["state"])
+
+
 def unfinished(
     conn: sqlite3.Connection, camera: CameraId | None = None
 ) -> list[Docking]:

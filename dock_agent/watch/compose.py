@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace as replaced
 
 from dock_agent.bays.machine import Bay
-from dock_agent.clock import Instant, stamp, unstamp
+from dock_agent.clock import Instant, stamp
 from dock_agent.config import Config
 from dock_agent.recording import BayName, BayState, Colour, LinkState
 from dock_agent.store import destinations, transfers, views
@@ -25,12 +25,12 @@ from dock_agent.watch.status import (
     Status,
     Verdict,
     bay_status,
+    is_fresh,
     read,
-    takes_cameras,
+    refusal,
 )
 from dock_agent.watch.verdict import verdict
 
-FRESH = timedelta(seconds=5)  # a snapshot older than this is not live
 HISTORY = timedelta(days=28)  # what the forecast of room looks back on
 
 
@@ -61,17 +61,17 @@ class Watcher:
         return bay_status(bay, since, left)
 
 
-def current(config: Config, now: datetime) -> Status:
-    """Return the status for the command line: the agent's, or what the store knows."""
+def current(config: Config, now: Instant) -> Status:
+    """Return the status for the command line: the agent's, or what the store knows.
+
+    Without a word of the agent's nothing is known of the bays, and `at` is empty.
+    """
     last = read(config.snapshot_path)
-    if last is not None and last.live and abs(now - unstamp(last.at)) <= FRESH:
+    if last is not None and is_fresh(last, now):
         return last
     with reading(config.store_path) as conn:
-        at = Instant(now, 0, "", trusted=False)
-        empty = tuple(bay_status(Bay(name), now, None) for name in config.bay_names())
-        shown = last.bays if last is not None else empty
-        status = _status(config, conn, shown, at)
-    return not_live(status if last is None else replaced(status, at=last.at))
+        status = _status(config, conn, () if last is None else last.bays, now)
+    return not_live(replaced(status, at="" if last is None else last.at))
 
 
 def not_live(status: Status) -> Status:
@@ -80,7 +80,7 @@ def not_live(status: Status) -> Status:
         replaced(bay, colour=Colour.AMBER) if bay.colour is Colour.GREEN else bay
         for bay in status.bays
     )
-    said = verdict(bays, live=False, room=takes_cameras(status.vault))
+    said = verdict(bays, live=False, refusal=refusal(status.vault, bays))
     told = Verdict(key=said.key, text=said.text, tone=said.tone)
     return replaced(status, live=False, bays=bays, verdict=told)
 
@@ -92,11 +92,13 @@ def _status(
     at: Instant,
 ) -> Status:
     room = _room(config, conn, at.utc)
-    said = verdict(bays, live=True, room=takes_cameras(room))
+    said = verdict(bays, live=True, refusal=refusal(room, bays))
     return Status(
         station=config.station.id,
         rev=0,
         at=stamp(at.utc),
+        boot=at.boot,
+        monotonic_ns=at.monotonic_ns,
         live=True,
         verdict=Verdict(key=said.key, text=said.text, tone=said.tone),
         bays=bays,

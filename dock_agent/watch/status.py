@@ -4,14 +4,17 @@ The agent composes the whole object at most once a second and replaces one
 small file with it; the page reads that file and never talks to the agent.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
 from dock_agent.bays.machine import Bay
-from dock_agent.clock import stamp, unstamp
+from dock_agent.clock import Instant, stamp, unstamp
 from dock_agent.recording import BayName, BayState, CameraId, Colour
+
+FRESH = timedelta(seconds=5)  # a snapshot older than this is not live
 
 
 class BayStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +29,7 @@ class BayStatus(msgspec.Struct, frozen=True, kw_only=True):
     total: int
     bytes_done: int
     bytes_total: int
+    bytes_owed: int  # what the vault must still find room for, at most
     percent: int | None
     reports_charge: bool
     eta_s: float | None
@@ -56,7 +60,10 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
-    """Room in the vault; `days_left` is None while there is no history."""
+    """Room in the vault; `days_left` is None while there is no history.
+
+    `total_bytes` is 0 where the vault cannot be asked: its disk is not there.
+    """
 
     free_bytes: int
     total_bytes: int
@@ -88,6 +95,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     station: str
     rev: int
     at: str
+    boot: str  # which run of the machine, and when in it: a clock that never steps
+    monotonic_ns: int
     live: bool
     verdict: Verdict
     bays: tuple[BayStatus, ...]
@@ -109,6 +118,7 @@ def bay_status(bay: Bay, since: datetime, eta_s: float | None) -> BayStatus:
         total=bay.files_total,
         bytes_done=bay.size_done,
         bytes_total=bay.size_total,
+        bytes_owed=bay.size_owed,
         percent=bay.percent,
         reports_charge=bay.reports_charge,
         eta_s=eta_s,
@@ -123,9 +133,21 @@ def label(camera: CameraId | None) -> str | None:
     return None if camera is None else camera.rpartition(":")[2][-4:]
 
 
-def takes_cameras(room: Room) -> bool:
-    """Whether the vault has room for one more camera's first file."""
-    return room.free_bytes > room.reserve_bytes
+def refusal(room: Room, bays: Sequence[BayStatus]) -> str | None:
+    """Return why the dock takes no camera, in words; None if it does.
+
+    What the cameras at work still need is theirs already.
+    """
+    if not room.total_bytes:
+        return "storage is missing"
+    spare = room.free_bytes - room.reserve_bytes
+    return None if spare > sum(bay.bytes_owed for bay in bays) else "dock full"
+
+
+def is_fresh(status: Status, now: Instant) -> bool:
+    """Whether the agent wrote it just now, by the clock that never steps."""
+    age = timedelta(microseconds=(now.monotonic_ns - status.monotonic_ns) / 1000)
+    return status.live and status.boot == now.boot and timedelta() <= age <= FRESH
 
 
 def write(path: Path, status: Status) -> None:
@@ -139,7 +161,8 @@ def read(path: Path) -> Status | None:
     """Return the last snapshot, or None if there is none that can be read."""
     try:
         status = msgspec.json.decode(path.read_bytes(), type=Status)
-        unstamp(status.at)
+        if status.at and unstamp(status.at).tzinfo is None:
+            return None
     except (OSError, ValueError):
         return None
     return status

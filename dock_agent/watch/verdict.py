@@ -60,18 +60,23 @@ class Verdict:
 NEEDS_A_PERSON = frozenset({BayState.PULLED, BayState.FAULT})
 
 
-def verdict(bays: Sequence[BaySeen], *, live: bool, room: bool) -> Verdict:
+def verdict(
+    bays: Sequence[BaySeen], *, live: bool, refusal: str | None = None
+) -> Verdict:
     """Return the sentence for these bays, in the order of `VerdictKey`.
 
-    `live` is whether the states are those of this moment, `room` whether the
-    vault can take the footage of one more camera.
+    `live` is whether the states are those of this moment, `refusal` why the vault
+    cannot take the footage of one more camera.
     """
     if not bays and live:
         return Verdict(
             VerdictKey.DONT_DOCK, "Don't dock here – no bay is set up", Tone.BAD
         )
-    if not room or any(bay.state is BayState.WAITING for bay in bays):
-        return Verdict(VerdictKey.DONT_DOCK, "Don't dock here – dock full", Tone.BAD)
+    if any(bay.state is BayState.WAITING for bay in bays):
+        refusal = refusal or "dock full"
+    if refusal is not None:
+        text = f"Don't dock here – {refusal}"
+        return Verdict(VerdictKey.DONT_DOCK, text, Tone.BAD)
     calling = [bay.name for bay in bays if bay.state in NEEDS_A_PERSON]
     reading = any(bay.state is BayState.IDENTIFYING for bay in bays)
     if calling:

@@ -121,4 +121,19 @@ def test_what_is_there_can_be_asked_for_at_any_time(bay: Path) -> None:
 
     present = FolderDetector({ONE: bay}).present()
 
-    assert [s.facts["folder"] for s in present] == ["a", "b"]
+    assert [s.facts["folder"] for s in present.sightings] == ["a", "b"]
+
+
+def test_a_bay_that_cannot_be_looked_at_is_unknown_and_the_others_are_seen(
+    bay: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    (other / "card").mkdir(parents=True)
+    detector = FolderDetector({ONE: bay, BayName("2"): other})
+    bay.rmdir()
+    bay.write_bytes(b"no directory any more")
+
+    present = detector.present()
+
+    assert present.unknown == {ONE}
+    assert [s.bay for s in present.sightings] == ["2"]

@@ -21,11 +21,12 @@ from dock_agent.watch.status import (
     Room,
     Status,
     Verdict,
-    takes_cameras,
+    refusal,
 )
 from dock_agent.watch.verdict import verdict
 
 NOW = datetime(2026, 11, 24, 6, 58, 12, tzinfo=UTC)
+BOOT, UPTIME_NS = "test", 10**15
 GIGABYTE = 10**9
 ONLINE = Link(
     name="main",
@@ -62,6 +63,7 @@ _EMPTY = BayStatus(
     total=0,
     bytes_done=0,
     bytes_total=0,
+    bytes_owed=0,
     percent=None,
     reports_charge=True,
     eta_s=None,
@@ -74,6 +76,12 @@ LIGHTS = {
     BayState.PULLED: Colour.RED,
     BayState.FAULT: Colour.RED,
 }
+
+
+def instant(when: datetime) -> Instant:
+    """Return the moment with the clock that never steps."""
+    passed = (when - NOW) // timedelta(microseconds=1) * 1000
+    return Instant(when, UPTIME_NS + passed, BOOT, trusted=True)
 
 
 def bay(name: str, state: BayState, **facts: Any) -> BayStatus:
@@ -94,6 +102,7 @@ def bay(name: str, state: BayState, **facts: Any) -> BayStatus:
 def copying(name: str, done: int = 9, total: int = 31, **facts: Any) -> BayStatus:
     known = {"done": done, "total": total, "eta_s": 340.0}
     known |= {"bytes_done": done * 10**8, "bytes_total": total * 10**8}
+    known["bytes_owed"] = known["bytes_total"] - known["bytes_done"]
     return bay(name, BayState.COPYING, **(known | facts))
 
 
@@ -106,8 +115,8 @@ def charging(name: str, percent: int | None = 62, files: int = 14) -> BayStatus:
     return bay(name, BayState.SEALED, done=files, total=files, percent=percent)
 
 
-def pulled(name: str, done: int = 7, total: int = 22) -> BayStatus:
-    return bay(name, BayState.PULLED, done=done, total=total)
+def pulled(name: str, done: int = 7, total: int = 22, **facts: Any) -> BayStatus:
+    return bay(name, BayState.PULLED, done=done, total=total, **facts)
 
 
 def fault(name: str, **facts: Any) -> BayStatus:
@@ -154,11 +163,13 @@ def status(  # noqa: PLR0913  a whole snapshot, one part at a time
     owed: tuple[Owed, ...] = (),
 ) -> Status:
     """Return what the agent would write about these bays."""
-    said = verdict(bays, live=True, room=takes_cameras(vault))
+    said = verdict(bays, live=True, refusal=refusal(vault, bays))
     return Status(
         station="harbour-1",
         rev=next(_REVISIONS),
         at=stamp(at),
+        boot=BOOT,
+        monotonic_ns=instant(at).monotonic_ns,
         live=True,
         verdict=Verdict(key=said.key, text=said.text, tone=said.tone),
         bays=tuple(bays),
@@ -201,7 +212,7 @@ class StillClock:
     utc: datetime = field(default=NOW)
 
     def now(self) -> Instant:
-        return Instant(utc=self.utc, monotonic_ns=0, boot="test", trusted=True)
+        return instant(self.utc)
 
     def entropy(self, count: int) -> bytes:
         return bytes(count)

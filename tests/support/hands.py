@@ -14,6 +14,14 @@ class RecordingHands:
     offloaded: list[Contact] = field(default_factory=list)
     cancelled: list[Contact] = field(default_factory=list)
     lights: list[tuple[BayName, Colour]] = field(default_factory=list)
+    came: list[Contact] = field(default_factory=list)
+    went: list[Contact] = field(default_factory=list)
+
+    def arrived(self, contact: Contact) -> None:
+        self.came.append(contact)
+
+    def left(self, contact: Contact) -> None:
+        self.went.append(contact)
 
     def identify(self, contact: Contact) -> None:
         self.identified.append(contact)

@@ -88,7 +88,20 @@ def test_a_disk_with_a_partition_is_one_camera(bed: Bed, listening: Listening) -
     plug(bed, dock(bed), Usb(1, "CAM-1", "sda", 7))
     listening.next()
 
-    assert len(listening.detector.present()) == 1
+    assert len(listening.detector.present().sightings) == 1
+
+
+def test_every_volume_in_a_bay_is_seen(bed: Bed) -> None:
+    hub = dock(bed)
+    plug(bed, hub, Usb(1, "CAM-1", "sda", 7))
+    plug(bed, hub, Usb(1, "CAM-1", "sdb", 8))  # a second unit of the same camera
+
+    present = UdevDetector(BAYS).present()
+
+    assert {(s.bay, s.token) for s in present.sightings} == {
+        ("1", "7:sda1"),
+        ("1", "8:sdb1"),
+    }
 
 
 def test_a_pull_is_told_of_the_contact_that_was_there(
@@ -100,7 +113,7 @@ def test_a_pull_is_told_of_the_contact_that_was_there(
     pull(bed, devices)
 
     assert listening.next() == Vanished(BayName("1"), seen.token)
-    assert listening.detector.present() == []
+    assert listening.detector.present().sightings == ()
 
 
 def test_the_bay_is_where_the_plug_is_not_what_the_disk_is_called(
@@ -192,7 +205,7 @@ def test_a_dock_recorded_from_a_kernel_is_understood(bed: Bed) -> None:
 
     present = UdevDetector(BAYS).present()
 
-    ours = [s for s in present if s.facts["serial"] == "CAM-000001"]
+    ours = [s for s in present.sightings if s.facts["serial"] == "CAM-000001"]
     assert [(s.bay, s.node) for s in ours] == [("2", "/dev/sda1")]
     assert ours[0].facts["fs_uuid"] == "CA3E-0001"
     assert ours[0].token == "3:sda1"

@@ -1,5 +1,8 @@
 """A whole shift in one thread and no time: the station decides, a list records."""
 
+from collections.abc import Collection
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +14,7 @@ from dock_agent.bays.machine import (
     Failed,
     Identified,
     Listed,
+    Lost,
     OutOfRoom,
     Sealed,
 )
@@ -22,17 +26,29 @@ from support.hands import RecordingHands
 ONE, TWO = BayName("1"), BayName("2")
 
 
-def sighting(bay: BayName, token: str) -> Sighting:
-    return Sighting(bay=bay, token=token, node=f"/dock/{bay}", facts={})
+CLOCK = ManualClock()
 
 
-def station() -> tuple[Station, RecordingHands]:
+def sighting(bay: BayName, token: str, volume: str = "") -> Sighting:
+    facts = {"fs_uuid": volume} if volume else {}
+    return Sighting(bay=bay, token=token, node=f"/dock/{bay}", facts=facts)
+
+
+def station(present: Collection[str] = ()) -> tuple[Station, RecordingHands]:
+    """Return a station; `present` are the contacts that are still in their bays."""
     hands = RecordingHands()
-    return Station([ONE, TWO], hands, ManualClock()), hands
+
+    def still(bay: BayName, token: str) -> bool:
+        del bay
+        return token in present
+
+    return Station([ONE, TWO], hands, CLOCK, still), hands
 
 
-def dock(dock_: Station, bay: BayName, token: str, camera: str) -> None:
-    dock_.saw(sighting(bay, token))
+def dock(
+    dock_: Station, bay: BayName, token: str, camera: str, volume: str = ""
+) -> None:
+    dock_.saw(sighting(bay, token, volume))
     dock_.pump()
     tell(dock_, bay, Identified(CameraId(camera), reports_charge=False))
 
@@ -80,6 +96,93 @@ def test_a_removal_that_was_never_reported_is_made_up_for() -> None:
 
     assert [c.sighting.token for c in hands.cancelled] == ["a"]
     assert dock_.bays[ONE].token == "b"
+
+
+def test_two_volumes_in_one_bay_are_a_fault_and_never_green() -> None:
+    dock_, hands = station(present={"a"})
+    dock(dock_, ONE, "a", "KT-Z1:1")
+    tell(dock_, ONE, Listed(3, 30))
+
+    dock_.saw(sighting(ONE, "b"))
+    dock_.saw(sighting(ONE, "b"))
+    dock_.pump()
+    tell(dock_, ONE, Copied(), Sealed(3))
+
+    assert dock_.bays[ONE].state is BayState.FAULT
+    assert dock_.bays[ONE].code == "D-18"
+    assert len(hands.identified) == 1
+    assert [c.sighting.token for c in hands.cancelled] == ["a"]
+
+
+def test_a_second_volume_takes_the_green_away() -> None:
+    dock_, _ = station(present={"a"})
+    dock(dock_, ONE, "a", "KT-Z1:1")
+    tell(dock_, ONE, Listed(3, 30), Copied(), Sealed(3))
+    assert dock_.bays[ONE].colour is Colour.GREEN
+
+    dock_.saw(sighting(ONE, "b"))
+    dock_.pump()
+
+    assert dock_.bays[ONE].colour is Colour.RED
+
+
+def test_what_comes_and_goes_is_on_record_once() -> None:
+    dock_, hands = station()
+    dock(dock_, ONE, "a", "KT-Z1:1")
+    dock_.lost(ONE, "a")
+    dock_.lost(ONE, "a")
+    dock_.saw(sighting(ONE, "b"))
+    dock_.saw(sighting(ONE, "c"))  # the removal of b was never reported
+    dock_.pump()
+
+    assert [c.sighting.token for c in hands.came] == ["a", "b", "c"]
+    assert [c.sighting.token for c in hands.went] == ["a", "b"]
+    assert hands.went[0].camera == "KT-Z1:1"
+
+
+def test_a_camera_that_stopped_answering_and_is_still_there_is_begun_again() -> None:
+    dock_, hands = station()
+    dock(dock_, ONE, "a", "KT-Z1:1")
+    tell(dock_, ONE, Listed(3, 30), Lost("no such device"))
+    assert dock_.bays[ONE].state is BayState.PULLED
+
+    dock_.saw(sighting(ONE, "a"))  # the next reconciliation finds it
+    dock_.pump()
+
+    assert dock_.bays[ONE].state is BayState.IDENTIFYING
+    assert len(hands.identified) == 2
+
+
+def test_a_bay_does_not_call_for_ever_for_what_nobody_could_name() -> None:
+    dock_, _ = station()
+    dock_.saw(sighting(ONE, "a"))
+    dock_.lost(ONE, "a")
+    dock(dock_, TWO, "b", "KT-Z1:2")
+    tell(dock_, TWO, Listed(3, 30))
+    dock_.lost(TWO, "b")
+    dock_.pump()
+
+    CLOCK.advance(timedelta(seconds=59))
+    dock_.tidy()
+    assert [b.state for b in dock_.bays.values()] == [BayState.PULLED] * 2
+    CLOCK.advance(timedelta(seconds=1))
+    dock_.tidy()
+    assert [b.state for b in dock_.bays.values()] == [BayState.EMPTY, BayState.PULLED]
+    CLOCK.advance(timedelta(minutes=10))
+    dock_.tidy()
+    assert [b.state for b in dock_.bays.values()] == [BayState.EMPTY] * 2
+
+
+def test_a_camera_that_nobody_can_identify_in_time_is_a_fault() -> None:
+    dock_, _ = station()
+    dock_.saw(sighting(ONE, "a"))
+    dock(dock_, TWO, "b", "KT-Z1:2")
+
+    CLOCK.advance(timedelta(seconds=60))
+    dock_.tidy()
+
+    assert (dock_.bays[ONE].state, dock_.bays[ONE].code) == (BayState.FAULT, "D-17")
+    assert dock_.bays[TWO].state is BayState.IDENTIFYING
 
 
 def test_a_late_removal_of_the_last_camera_does_not_touch_the_next() -> None:
@@ -139,6 +242,28 @@ def test_two_cameras_that_give_one_serial_stay_two() -> None:
     assert [b.camera for b in dock_.bays.values()] == ["KT-Z1:1", "KT-Z1:1~2"]
 
 
+def test_twins_are_named_by_their_volumes_whichever_comes_first() -> None:
+    dock_, _ = station()
+
+    dock(dock_, ONE, "a", "KT-Z1:1", volume="AAAA-0001")
+    dock(dock_, TWO, "b", "KT-Z1:1", volume="BBBB-0002")
+
+    cameras = [b.camera for b in dock_.bays.values()]
+    assert cameras == ["KT-Z1:1", "KT-Z1:1~BBBB-000"]
+
+
+def test_a_twin_does_not_clear_the_debt_of_a_pulled_camera() -> None:
+    dock_, _ = station()
+    dock(dock_, ONE, "a", "KT-Z1:1", volume="AAAA-0001")
+    tell(dock_, ONE, Listed(3, 30))
+    dock_.lost(ONE, "a")
+
+    dock(dock_, TWO, "b", "KT-Z1:1", volume="BBBB-0002")
+
+    assert dock_.bays[ONE].state is BayState.PULLED
+    assert dock_.bays[TWO].camera == "KT-Z1:1~BBBB-000"
+
+
 def test_a_waiting_docking_begins_again_under_a_new_name() -> None:
     dock_, hands = station()
     dock(dock_, ONE, "a", "KT-Z1:1")
@@ -185,6 +310,7 @@ def test_no_order_of_events_breaks_the_loop(script: list[str]) -> None:
     present = dock_.bays[ONE].token
     open_now = len(hands.identified) - len(hands.cancelled)
     assert open_now <= 1
+    assert len(hands.came) - len(hands.went) == (present is not None)
     assert present in {None, "a", "b"}
 
 

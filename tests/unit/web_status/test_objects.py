@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import msgspec
 
-from support.boards import NOW, OFFLINE, copying, fault, ready, status
+from support.boards import NOW, OFFLINE, copying, fault, instant, ready, status
 from web_status.objects import status_object, tagged_part
 from web_status.snapshot import judge, nothing
 
@@ -10,13 +10,15 @@ from web_status.snapshot import judge, nothing
 def test_a_live_status_is_passed_on_whole() -> None:
     written = status([ready("1"), fault("2")], links=(OFFLINE,))
 
-    found = status_object(judge(written, NOW), "harbour-1", everything=True)
+    found = status_object(judge(written, instant(NOW)), "harbour-1", everything=True)
 
     assert found == msgspec.to_builtins(written)
 
 
 def test_a_status_that_is_not_live_is_nowhere_green() -> None:
-    stale = judge(status([ready("1"), copying("2")]), NOW + timedelta(minutes=1))
+    stale = judge(
+        status([ready("1"), copying("2")]), instant(NOW + timedelta(minutes=1))
+    )
 
     found = status_object(stale, "harbour-1", everything=True)
 
@@ -38,7 +40,7 @@ def test_a_missing_snapshot_has_the_shape_of_any_other() -> None:
 def test_anybody_may_have_the_boards_part_and_no_reasons() -> None:
     written = status([fault("2")], links=(OFFLINE,))
 
-    found = status_object(judge(written, NOW), "harbour-1", everything=False)
+    found = status_object(judge(written, instant(NOW)), "harbour-1", everything=False)
 
     assert found["bays"][0]["code"] == "D-17"
     assert found["bays"][0]["reason"] is None
@@ -48,10 +50,12 @@ def test_anybody_may_have_the_boards_part_and_no_reasons() -> None:
 
 def test_time_alone_is_no_change() -> None:
     first = status([copying("1")])
-    later = msgspec.structs.replace(first, at="2026-11-24T06:58:13.000000Z")
+    later = msgspec.structs.replace(
+        first, at="2026-11-24T06:58:13.000000Z", monotonic_ns=first.monotonic_ns + 1
+    )
 
     tags = [
-        tagged_part(status_object(judge(each, NOW), "x", everything=True))
+        tagged_part(status_object(judge(each, instant(NOW)), "x", everything=True))
         for each in (first, later)
     ]
 
