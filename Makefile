@@ -4,6 +4,8 @@ VENV   ?= .venv
 RUN    := $(VENV)/bin/
 PYTHON ?= $(or $(firstword $(shell command -v python3 python3.11)),python3)
 ARGS   ?=
+SEEDS  ?= 0:2000
+TUS    := tests/support/tus
 
 .PHONY: help
 help: ## List the targets
@@ -14,7 +16,7 @@ demo: $(VENV)/.run ## Dock simulated cameras and show the page (ARGS=--once ends
 	$(RUN)dock-agent demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.dev system ## Set everything up and pass the whole suite (ARGS=tests/unit: a part, no hot-plug)
+test: $(VENV)/.dev system $(TUS)/node_modules/.package-lock.json ## Set everything up and pass the whole suite (ARGS=tests/unit: a part, no hot-plug)
 	@# A process of its own: umockdev and FUSE deadlock in one.
 	$(if $(ARGS),,@if compgen -G 'tests/udev/test_*.py' > /dev/null; then umockdev-wrapper $(RUN)pytest tests/udev; fi)
 	$(RUN)pytest --ignore=tests/udev $(ARGS)
@@ -38,6 +40,10 @@ docs: $(VENV)/.dev ## Make the generated pages and kept logs again
 	$(RUN)python -m tools.make_docs
 	$(RUN)python -m tools.make_golden
 
+.PHONY: campaign
+campaign: $(VENV)/.dev ## Play 2 000 seeds of bad weather over 200 files each (SEEDS=first:last)
+	DOCK_SEEDS=$(SEEDS) $(RUN)pytest -q -p no:cacheprovider tests/faults/test_sync_weather.py
+
 .PHONY: bench
 bench: $(VENV)/.dev ## Run every benchmark and print the ratios
 	@tools/need-system rsync
@@ -55,7 +61,7 @@ lock: $(VENV)/.dev ## Resolve the dependencies again
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(TUS)/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # ---- what the targets stand on ----------------------------------------------
 
@@ -73,6 +79,11 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 	$(RUN)python -m tools.link
 	@touch $@ $(VENV)/.run
 
+# Debian's node is older than the server asks for; it runs there all the same.
+$(TUS)/node_modules/.package-lock.json: $(TUS)/package-lock.json | system
+	npm ci --prefix $(TUS) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .PHONY: system
 system: # asked each time: what a stamp says may have been removed since
-	@tools/need-system chromium fusermount3 libatomic.so.1 openssl systemd-analyze udevadm umockdev-wrapper
+	@tools/need-system chromium fusermount3 libatomic.so.1 nginx node npm openssl systemd-analyze udevadm umockdev-wrapper

@@ -10,7 +10,7 @@ from shlex import quote
 
 import msgspec
 
-from dock_agent.clock import SystemClock
+from dock_agent.clock import Instant, SystemClock
 from dock_agent.config import Config, parse
 from dock_agent.errors import DockError
 from dock_agent.recording import BayState
@@ -18,13 +18,13 @@ from dock_agent.run import run
 from dock_agent.simulated import stage
 from dock_agent.simulated.scenario import Scenario
 from dock_agent.simulated.scenario import load as load_scenario
-from dock_agent.store import transfers, views
+from dock_agent.store import backlog, views
 from dock_agent.store.db import connect, reading
 from dock_agent.story import Story
-from dock_agent.sync.open import open_all
-from dock_agent.sync.worker import Worker
+from dock_agent.sync.open import worker
 from dock_agent.watch import status
 from dock_agent.watch.compose import Watcher
+from dock_agent.watch.status import BayStatus
 
 PAUSE = 2.0  # seconds between two officers
 TICK = 0.5  # seconds between two looks
@@ -34,6 +34,7 @@ SHOWN = {
     BayState.SEALED: "{camera} is sealed: everything on it is safe here",
     BayState.PULLED: "{camera} was pulled: nothing is lost, dock it again",
 }
+NEEDS = "{camera} needs a person: {code}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +84,21 @@ def play(wish: Wish, say: Callable[[str], None]) -> None:
     Raises what the station's parts raise.
     """
     with ExitStack() as stack:
-        folder = stage.directory(wish.folder)
+        folder = stack.enter_context(stage.directory(wish.folder))
+        stage.say_what_is_proved(folder, say)
         cameras = stage.cameras(folder, say)
         config = stage.configure(folder, wish.listen, cameras, stack)
         threads = Threads()
         stack.callback(threads.end)
         page = stack.enter_context(_page(config))
+        news = News(config, SystemClock().now())
         _start(config, threads)
         say(f"The page: {page}   (IT: {page}it)")
         say(f"The bays are directories in {folder / 'bays'}. Try:")
         say(f"  cd {quote(str(folder))}")
         say("  mv bays/1/* .       # pull a camera while it copies,")
         say("  mv KT-* bays/1/     # and dock it again")
-        _watch(_Watch(config, cameras, wish.once), threads.stop, say)
+        _watch(_Show(news, cameras, wish.once), threads.stop, say)
         threads.raise_what_ended_them()
         for line in _summary(config):
             say(line)
@@ -105,49 +108,74 @@ def _start(config: Config, threads: Threads) -> None:
     ready, clock = threading.Event(), SystemClock()
     threads.start(lambda: run(config, threads.stop, ready.set))
     ready.wait(10)
-    worker = Worker(config.vault_path, open_all(config, clock), clock)
-    threads.start(lambda: worker.run(lambda: connect(config.store_path), threads.stop))
+    with closing(connect(config.store_path)) as conn:
+        sending = worker(config, clock, conn, threads.stop)
+    threads.start(lambda: sending.run(lambda: connect(config.store_path)))
 
 
 @dataclass(slots=True)
-class _Watch:
-    """What is waited for, and what was said of it already."""
+class News:
+    """What the agent that was begun with us says, and what was told of it already.
+
+    An earlier one may have left its last word in the same directory.
+    """
 
     config: Config
+    begun: Instant
+    _told: dict[str, str] = field(default_factory=dict)
+
+    def since(self, now: Instant) -> Iterator[str]:
+        """Yield what changed in the bays since the last look."""
+        for bay in self._bays(now):
+            line = _line(bay)
+            if line and self._told.get(bay.name) != line:
+                yield f"  bay {bay.name}: {line}"
+            self._told[bay.name] = line
+
+    def sealed(self, now: Instant) -> bool:
+        """Whether every camera is sealed."""
+        bays = self._bays(now)
+        return bool(bays) and all(bay.state is BayState.SEALED for bay in bays)
+
+    def _bays(self, now: Instant) -> tuple[BayStatus, ...]:
+        last = status.read(self.config.snapshot_path)
+        if last is None or not status.is_fresh(last, now):
+            return ()
+        return last.bays if last.monotonic_ns >= self.begun.monotonic_ns else ()
+
+
+def _line(bay: BayStatus) -> str:
+    form = NEEDS if bay.code else SHOWN.get(bay.state, "")
+    return form.format(camera=bay.camera, code=bay.code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Show:
+    """What is watched, and when it is over."""
+
+    news: News
     cameras: list[stage.Docker]
     once: bool
-    said: dict[str, str] = field(default_factory=dict)
 
-    def news(self) -> Iterator[str]:
-        """Yield what changed in the bays since the last look."""
-        last = status.read(self.config.snapshot_path)
-        for bay in last.bays if last is not None else ():
-            line = SHOWN.get(bay.state, "").format(camera=bay.camera)
-            if line and self.said.get(bay.name) != line:
-                yield f"  bay {bay.name}: {line}"
-            self.said[bay.name] = line
-
-    def done(self) -> bool:
-        """Whether every camera is sealed, and every file confirmed."""
-        last = status.read(self.config.snapshot_path)
-        sealed = last is not None and all(
-            bay.state is BayState.SEALED for bay in last.bays
-        )
-        with reading(self.config.store_path) as conn:
-            return sealed and transfers.waiting(conn).count == 0
+    def over(self) -> bool:
+        """Whether everything is confirmed, if that is what ends it."""
+        if not self.once or not self.news.sealed(SystemClock().now()):
+            return False
+        with reading(self.news.config.store_path) as conn:
+            return backlog.waiting(conn).count == 0
 
 
-def _watch(watch: _Watch, stop: threading.Event, say: Callable[[str], None]) -> None:
+def _watch(show: _Show, stop: threading.Event, say: Callable[[str], None]) -> None:
     """Dock one camera after the other, and tell what becomes of them."""
-    for docker in watch.cameras:
+    for docker in show.cameras:
         docker.dock()
         for _ in range(int(PAUSE / TICK)):
-            for line in watch.news():
+            for line in show.news.since(SystemClock().now()):
                 say(line)
             if stop.wait(TICK):
                 return
-    while not (watch.once and watch.done()) and not stop.wait(TICK):
-        for line in watch.news():
+    while not show.over() and not stop.wait(TICK):
+        for line in show.news.since(SystemClock().now()):
             say(line)
 
 
@@ -157,7 +185,13 @@ def tell(wish: Wish, name: str, say: Callable[[str], None]) -> None:
     Raises `ConfigError` for a name nobody knows, and `OtherwiseThanTold`.
     """
     scenario = load_scenario(name)
-    folder = stage.directory(wish.folder) / "story"
+    with stage.directory(wish.folder) as base:
+        _play(scenario, base / "story", wish, say)
+
+
+def _play(
+    scenario: Scenario, folder: Path, wish: Wish, say: Callable[[str], None]
+) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     story = Story(scenario, folder, say)
     config = parse(_config_of(scenario, wish), base=folder)
@@ -199,7 +233,7 @@ def _page(config: Config) -> Iterator[str]:
 def _summary(config: Config) -> list[str]:
     with reading(config.store_path) as conn:
         taken, lines = views.taken_in(conn), views.dockings(conn)
-        confirmed, waiting = transfers.confirmed(conn), transfers.waiting(conn).count
+        confirmed, waiting = backlog.confirmed(conn), backlog.waiting(conn).count
     rows = [("bay", "camera", "files", "MB", "state")]
     rows += [
         (line.bay, line.camera, str(line.files), f"{line.size / 1e6:.1f}", line.state)

@@ -23,6 +23,24 @@ class ConfigError(DockError):
     hint = "Run `dock-agent check-config` for the whole picture."
 
 
+class ConfigUnreadable(ConfigError):
+    """There is no configuration to read."""
+
+    hint = "Name the file with --config or $DOCK_CONFIG; may this user read it?"
+
+
+class NoSuchDocking(ConfigError):
+    """No sealed docking has this id."""
+
+    hint = "`dock-agent recordings --json` names the docking of each recording."
+
+
+class NeedsALook(ConfigError):
+    """This machine is not yet what a station needs."""
+
+    hint = "Each line marked LOOK says what it is."
+
+
 class CameraError(DockError):
     """The camera could not be read."""
 
@@ -35,6 +53,12 @@ class CameraGone(CameraError):
 
     exit_code = 11
     hint = "Dock it again. Nothing on the camera was changed; the offload resumes."
+
+
+class NoSuchDirectory(CameraGone):
+    """There is no such directory."""
+
+    hint = "Is the card mounted? Name the directory that holds its files."
 
 
 class SourceChanged(CameraError):
@@ -73,13 +97,30 @@ class StoreError(DockError):
     """The station's database could not be used."""
 
     exit_code = 31
-    hint = "The evidence itself is in the vault, not in the database."
+
+
+class NoDatabase(StoreError):
+    """The station's database is not there."""
+
+    hint = "The agent makes it when it first starts; is [store] path the right one?"
+
+
+class StoreOutOfReach(StoreError):
+    """The station's database cannot be opened, or not be written."""
+
+    hint = "Is its disk there, and may this user read and write it and its directory?"
 
 
 class StoreLocked(StoreError):
     """Another program holds the station's database."""
 
     hint = "Close the other program (a shell or a backup, perhaps) and try again."
+
+
+class LeaseLost(StoreError):
+    """Another worker has taken over what this one was sending."""
+
+    hint = "Is a second `dock-agent sync` running? One is enough; nothing is lost."
 
 
 class StoreFull(StoreError):
@@ -91,7 +132,10 @@ class StoreFull(StoreError):
 class StoreDamaged(StoreError):
     """The station's database is damaged."""
 
-    hint = "Keep the file, stop the agent; the database can be rebuilt from the vault."
+    hint = (
+        "Keep the file and stop the agent."
+        " The evidence itself is in the vault, not in the database."
+    )
 
 
 class VaultUnusable(DockError):
@@ -108,6 +152,12 @@ class AlreadyRunning(DockError):
     hint = "One vault has one agent. Stop the other one first."
 
 
+class AlreadyShown(AlreadyRunning):
+    """Another demonstration runs in this directory."""
+
+    hint = "Stop it first, or name another directory with --dir."
+
+
 class SyncError(DockError):
     """Something still has to reach a destination."""
 
@@ -120,6 +170,38 @@ class Unreachable(SyncError):
 
     exit_code = 41
     hint = "Check the link with `dock-agent destinations test`."
+
+
+class Portal(Unreachable):
+    """Somebody else's page came back: a captive portal, most likely."""
+
+    hint = "Sign in to the network, or ask for the station to be let through."
+
+
+class Busy(Unreachable):
+    """The destination is busy; it is tried again."""
+
+    def __init__(self, message: str = "", wait_s: float | None = None) -> None:
+        """`wait_s` is how many seconds it asks for, if it says so."""
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+class Full(Unreachable):
+    """The destination has no room, or takes no more for now."""
+
+    hint = "Make room there; what is here waits for it."
+
+
+class NotTaken(SyncError):
+    """The destination did not take an object this time; it is tried again."""
+
+
+class Barred(SyncError):
+    """The destination will not have this station."""
+
+    exit_code = 42
+    hint = "Mend the key, the bucket or the place: then it goes on by itself."
 
 
 class Refused(SyncError):

@@ -7,10 +7,11 @@ import msgspec
 
 from dock_agent.clock import SystemClock
 from dock_agent.config import Config
+from dock_agent.durations import size_words
 from dock_agent.errors import DockError, StoreError
 from dock_agent.recording import DestinationName, ReadBack
 from dock_agent.store import custody
-from dock_agent.store.db import reading
+from dock_agent.store.db import reading, require_whole
 from dock_agent.sync.open import open_destination
 from dock_agent.vault.probe import how_read_back
 from dock_agent.vault.real import RealDisk
@@ -56,13 +57,14 @@ def _vault(config: Config) -> str:
         raise StoreError(f"{root} is full, {-free} bytes into its reserve")
     if method is ReadBack.CACHED:
         raise StoreError(f"{root} cannot be read back past the cache: use a local disk")
-    return f"{root}, {free / 1e9:.1f} GB to fill, read back {method}"
+    return f"{root}, {size_words(free)} to fill, read back {method}"
 
 
 def _database(config: Config) -> str:
     with reading(config.store_path) as conn:
+        require_whole(conn)
         head = custody.check(conn)
-    return f"{config.store_path}, custody log whole, {head.seq} lines"
+    return f"{config.store_path} sound, custody log whole, {head.seq} lines"
 
 
 def _clock(config: Config) -> str:

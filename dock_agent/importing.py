@@ -26,6 +26,7 @@ from dock_agent.errors import (
     DockError,
     FixityError,
     NoRoom,
+    NoSuchDirectory,
     StoreError,
     VaultUnusable,
 )
@@ -99,11 +100,11 @@ def import_tree(
 ) -> Imported:
     """Offload `wish.path`. `show` hears bytes read and bytes in all.
 
-    Raises `CameraGone` if the directory is not there, and what opening the
+    Raises `NoSuchDirectory` if the directory is not there, and what opening the
     station raises; everything later is in the answer.
     """
     if not wish.path.is_dir():
-        raise CameraGone(f"there is no directory {wish.path}")
+        raise NoSuchDirectory(f"there is no directory {wish.path}")
     clock = SystemClock()
     with opened(config, clock) as held:
         refuse_overlap(config.vault_path, wish.path)

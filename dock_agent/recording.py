@@ -69,6 +69,8 @@ class TransferState(StrEnum):
     SENDING = "sending"
     CONFIRMED = "confirmed"  # the destination has proved the whole object
     REFUSED = "refused"  # a person must look
+    PAUSED = "paused"  # a person holds it back
+    WITHDRAWN = "withdrawn"  # set aside here: not evidence, never sent
 
 
 class LinkState(StrEnum):
@@ -76,6 +78,7 @@ class LinkState(StrEnum):
 
     UNKNOWN = "unknown"  # not tried yet
     OFFLINE = "offline"
+    BARRED = "barred"  # it answers, and will not have this station
     CAPTIVE = "captive"  # a portal answers in the destination's place
     METERED = "metered"
     ONLINE = "online"

@@ -9,10 +9,10 @@ import msgspec
 from dock_agent.config import Config
 from dock_agent.custody.manifest import KEY_LABEL, labels
 from dock_agent.custody.signing import PublicKey, load
-from dock_agent.errors import ConfigError, CustodyError
+from dock_agent.errors import CustodyError, NoSuchDocking
 from dock_agent.recording import Digest, DockingId
 from dock_agent.store import custody, dockings, station
-from dock_agent.store.db import reading
+from dock_agent.store.db import reading, require_whole
 from dock_agent.store.dockings import Docking
 from dock_agent.vault.real import RealDisk
 from dock_agent.vault.verify import Failure, Result, verify_bag
@@ -35,10 +35,12 @@ def verify(
 
     `show` hears how many dockings are done, of how many.
 
-    Raises `ConfigError` for a docking that is not sealed or not known.
+    Raises `NoSuchDocking` for one that is not sealed or not known, and
+    `StoreDamaged` where the database could keep some from being seen.
     """
     disk, whole, seen = RealDisk(), Result(), dict[Path, Digest | None]()
     with reading(config.store_path) as conn:
+        require_whole(conn)
         chosen, keys = _chosen(conn, wanted), _Keys(conn, config)
         for number, docking in enumerate(chosen, 1):
             bag = config.vault_path / docking.bag
@@ -81,7 +83,7 @@ def _chosen(conn: sqlite3.Connection, wanted: Sequence[str]) -> list[Docking]:
         return list(known.values())
     unknown = [ident for ident in wanted if ident not in known]
     if unknown:
-        raise ConfigError(f"no sealed docking is called {unknown[0]}")
+        raise NoSuchDocking(f"no sealed docking is called {unknown[0]}")
     return [known[DockingId(ident)] for ident in wanted]
 
 

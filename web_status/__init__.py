@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from flask import Flask, render_template
 from werkzeug.exceptions import HTTPException
 
+from dock_agent import durations
 from dock_agent.clock import Clock, SystemClock, unstamp
 from dock_agent.config import Config
 from dock_agent.errors import DockError
-from web_status import api, board, durations, evidence, headers, overview
+from web_status import api, board, evidence, headers, overview
 from web_status.facts import Facts
 from web_status.legibility import Screen, layout
 from web_status.names import shown
@@ -37,7 +38,7 @@ def _refused(error: HTTPException) -> tuple[str, int]:
 
 def _unusable(error: DockError) -> tuple[str, int]:
     """The store or the vault cannot be read now: say so, and what to do."""
-    sentence = f"{error}. {error.hint}"
+    sentence = f"{error}. {error.hint}".rstrip()
     return render_template("sorry.html", title="Not now", sentence=sentence), 503
 
 
@@ -50,11 +51,15 @@ def _add_filters(app: Flask, config: Config) -> None:
         known = length.total_seconds() if isinstance(length, timedelta) else length
         return durations.age_words(max(0.0, known))
 
+    def ago(length: timedelta) -> str:
+        return durations.ago_words(max(0.0, length.total_seconds()))
+
     def size(count: int) -> str:
         return durations.size_words(max(0, count))
 
     app.jinja_env.filters |= {
         "age": age,
+        "ago": ago,
         "moment": moment,
         "shown": shown,
         "size": size,

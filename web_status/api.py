@@ -40,7 +40,7 @@ def blueprint(facts: Facts) -> Blueprint:
 
     @routes.get("/metrics")
     def metrics() -> Response:
-        require_local(request.environ)
+        require_local(request.environ, facts.config)
         seen = facts.seen()
         age = seen.age(facts.now())
         text = exposition(seen, None if age is None else age.total_seconds())
@@ -51,7 +51,7 @@ def blueprint(facts: Facts) -> Blueprint:
 
 def _status(facts: Facts) -> Response:
     seen = facts.seen()
-    everything = is_local(request.environ)
+    everything = is_local(request.environ, facts.config)
     found = status_object(seen, facts.config.station.id, everything=everything)
     response = Response(msgspec.json.encode(found), content_type=JSON)
     return _conditional(response, seen, msgspec.json.encode(tagged_part(found)))

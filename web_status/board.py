@@ -24,6 +24,7 @@ def blueprint(facts: Facts, grid: Layout) -> Blueprint:
             clock=facts.time_of_day(),
             zone=facts.config.station.timezone,
             flat=grid.flat,
+            one_line=grid.line <= grid.small,
             words=SPOKEN,
         )
 
@@ -38,13 +39,16 @@ def blueprint(facts: Facts, grid: Layout) -> Blueprint:
 
 def style(grid: Layout) -> str:
     """Return the sizes as properties; the policy allows no style in a page."""
-    facts = {
-        "columns": f"{grid.columns}",
-        "word": f"{grid.word:.2f}vmin",
-        "line": f"{grid.line:.2f}vmin",
-        "verdict": f"{grid.verdict:.2f}vmin",
-        "verdict-medium": f"{grid.verdict_medium:.2f}vmin",
-        "verdict-long": f"{grid.verdict_long:.2f}vmin",
+    sizes = {
+        "word": grid.word,
+        "line": grid.line,
+        "small-text": grid.small,
+        "verdict": grid.verdict,
+        "verdict-medium": grid.verdict_medium,
+        "verdict-long": grid.verdict_long,
+        "rest": grid.rest,
+        "rest-long": grid.rest_long,
     }
-    body = " ".join(f"--{name}: {value};" for name, value in facts.items())
-    return f":root {{ {body} }}\n"
+    facts = [f"--columns: {grid.columns};"]
+    facts += [f"--{name}: {size:.2f}vmin;" for name, size in sizes.items()]
+    return f":root {{ {' '.join(facts)} }}\n"

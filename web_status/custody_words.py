@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from dock_agent.clock import unstamp
+from dock_agent.durations import size_words
 from dock_agent.errors import CustodyError
 from dock_agent.recording import Proof, ReadBack
-from web_status.durations import size_words
 from web_status.names import shown
 
 Facts = Mapping[str, Any]
@@ -116,7 +116,56 @@ def _number(facts: Facts, key: str) -> int:
     return value if isinstance(value, int) else 0
 
 
+def _contact(facts: Facts) -> str:
+    return f"Something was put into bay {_text(facts, 'bay')}{_camera(facts)}."
+
+
+def _removed(facts: Facts) -> str:
+    return f"What was in bay {_text(facts, 'bay')}{_camera(facts)} was taken out."
+
+
+def _camera(facts: Facts) -> str:
+    return f" (camera {_text(facts, 'camera')})" if facts.get("camera") else ""
+
+
+def _order(facts: Facts) -> str:
+    what = f"{_text(facts, 'key')} to " if facts.get("key") else ""
+    asked = f"A person asked {what}{_text(facts, 'destination')}"
+    return f"{asked}: {_text(facts, 'asked')}."
+
+
+def _bound(facts: Facts) -> str:
+    return (
+        f"The destination {_text(facts, 'destination')} is the place that is marked"
+        f" {_text(facts, 'marker')}; no other place is."
+    )
+
+
+def _lost_there(facts: Facts) -> str:
+    return (
+        f"Destination {_text(facts, 'destination')} no longer holds"
+        f" {_text(facts, 'key')} as it was confirmed: {_text(facts, 'reason')}."
+        " It is sent again."
+    )
+
+
+def _sent_before(facts: Facts) -> str:
+    return (
+        f"What was set aside here, {_text(facts, 'key')}, had been sent to"
+        f" {_text(facts, 'destination')} before; it stays there."
+    )
+
+
 SENTENCES: Mapping[str, Callable[[Facts], str]] = {
+    "contact": _contact,
+    "removed": _removed,
+    "order": _order,
+    "destination bound": _bound,
+    "lost there": _lost_there,
+    "sent before": _sent_before,
+    "started": _plain("The station was started"),
+    "key changed": _plain("From here on the station signs with another key"),
+    "stray": _plain("A file that nobody proved was moved out of the bag"),
     "docked": _docked,
     "listed": _listed,
     "copying": _plain("Copying began"),

@@ -36,7 +36,7 @@ class Page:
 def blueprint(config: Config) -> Blueprint:
     """Return the evidence pages; they answer only at the station itself."""
     routes = Blueprint("evidence", __name__)
-    routes.before_request(lambda: require_local(request.environ))
+    routes.before_request(lambda: require_local(request.environ, config))
 
     @routes.get("/recordings")
     def recordings() -> str:
@@ -59,7 +59,9 @@ def blueprint(config: Config) -> Blueprint:
                 lines = views.custody_of_file(conn, FileId(ident))
             except StoreError as error:
                 raise NotFound("No file has this number.") from error
-        return render_template("file.html", file=found, entries=list(map(entry, lines)))
+        entries = list(map(entry, lines))
+        unsure = sum(not each.clock_trusted for each in entries)
+        return render_template("file.html", file=found, entries=entries, unsure=unsure)
 
     return routes
 

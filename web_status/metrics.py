@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from dock_agent.away import away
 from dock_agent.recording import BayState, LinkState
 from dock_agent.watch.status import Status
 from web_status.snapshot import Seen, usable
@@ -48,7 +49,8 @@ def _figures(status: Status) -> Iterator[Metric]:
     yield _gauge("transfers_refused", "objects a person must look at", queue.refused)
     yield _gauge("vault_free_bytes", "free in the vault", vault.free_bytes)
     yield _gauge("vault_usable_bytes", "free above the reserve", usable(vault))
-    yield _gauge("cameras_owed", "pulled early and not yet back", len(status.owed))
+    owed = away(status.owed, status.bays)
+    yield _gauge("cameras_owed", "pulled early and not yet back", len(owed))
     yield _links(status)
 
 

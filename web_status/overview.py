@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, render_template, request
 
+from dock_agent.away import away
 from dock_agent.config import Config
 from dock_agent.errors import StoreError
 from dock_agent.store import views
@@ -29,16 +30,19 @@ class Remembered:
 def blueprint(facts: Facts) -> Blueprint:
     """Return IT's page; it answers only at the station itself."""
     routes = Blueprint("overview", __name__)
-    routes.before_request(lambda: require_local(request.environ))
+    routes.before_request(lambda: require_local(request.environ, facts.config))
     ports = {bay.name: bay.port or bay.folder for bay in facts.config.bays}
 
     @routes.get("/it")
     def page() -> str:
+        seen, known = facts.seen(), remembered(facts.config)
+        bays = seen.status.bays if seen.live and seen.status else ()
         return render_template(
             "it.html",
-            seen=facts.seen(),
+            seen=seen,
             ports=ports,
-            remembered=remembered(facts.config),
+            remembered=known,
+            owed=away(known.owed, bays),
             now=facts.now(),
             station=facts.config.station.id,
         )
@@ -57,4 +61,4 @@ def remembered(config: Config) -> Remembered:
                 stopped=tuple(each for each in latest if each.state in STOPPED),
             )
     except StoreError as error:
-        return Remembered(trouble=f"{error}. {error.hint}")
+        return Remembered(trouble=f"{error}. {error.hint}".rstrip())

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from dock_agent.durations import eta_words
 from dock_agent.recording import BayState, Colour
 from dock_agent.watch.status import BayStatus
-from web_status.durations import eta_words
 from web_status.names import shown
 
 
@@ -49,6 +49,7 @@ class Tile:
 
 LEAVE = "Leave it"
 NO_BREAK = "\N{NO-BREAK SPACE}"
+DOT = f" ·{NO_BREAK}"  # a line may end before the dot, never after it
 ALMOST = 99  # percent: a bar is full only when its files are sealed
 
 
@@ -88,41 +89,46 @@ def _checking(bay: BayStatus) -> Tile:
 
 def _working(bay: BayStatus, doing: str) -> Tile:
     left = eta_words(bay.eta_s)
-    line = f"{doing} {bay.done} of {bay.total}"
+    line = f"{doing} {counted(bay)}"
     if left:
-        line += " · " + left.replace(" ", NO_BREAK)
+        line += DOT + left.replace(" ", NO_BREAK)
     return Tile(bay.name, LEAVE, line, _label(bay), bar=_progress(bay))
 
 
+def counted(bay: BayStatus) -> str:
+    """Say how many files are done; more may be done than were listed at first."""
+    return f"{bay.done}{NO_BREAK}of{NO_BREAK}{max(bay.done, bay.total)}"
+
+
 def _progress(bay: BayStatus) -> int:
-    """Return how much is done, in percent of bytes, or of files if all are empty."""
-    done, total = bay.bytes_done, bay.bytes_total
-    if total <= 0:
-        done, total = bay.done, bay.total
-    if total <= 0:
-        return 0
-    return max(0, min(ALMOST, done * 100 // total))
+    """Return how much is done, in percent: of bytes or of files, what is less."""
+    pairs = ((bay.bytes_done, bay.bytes_total), (bay.done, bay.total))
+    shares = [done * 100 // total for done, total in pairs if total > 0]
+    return max(0, min(ALMOST, *shares)) if shares else 0
 
 
 def _sealed(bay: BayStatus) -> Tile:
     if bay.done != bay.total:
-        return Tile(bay.name, LEAVE, f"{bay.done} of {bay.total} safe", _label(bay))
+        return Tile(bay.name, LEAVE, f"{counted(bay)} safe", _label(bay))
     if bay.colour is not Colour.GREEN:
         return _charging(bay)
-    charge = f"{bay.percent} % · " if bay.reports_charge and bay.percent else ""
+    charge = (
+        f"{bay.percent}{NO_BREAK}%{DOT}" if bay.reports_charge and bay.percent else ""
+    )
     line = f"{charge}{_safe(bay)}"
     return Tile(bay.name, "Take me", line, _label(bay), Icon.CHECK, Treatment.FILL)
 
 
 def _safe(bay: BayStatus) -> str:
-    return f"{bay.done} of {bay.total} safe" if bay.total else "Nothing to copy"
+    return f"{counted(bay)} safe" if bay.total else "Nothing to copy"
 
 
 def _charging(bay: BayStatus) -> Tile:
     """Say that the files are safe, and what the camera still waits for."""
     if bay.percent is None:
-        return Tile(bay.name, LEAVE, "All safe · charging", _label(bay), Icon.BOLT)
-    line, bar = f"All safe · charging {bay.percent} %", min(100, bay.percent)
+        return Tile(bay.name, LEAVE, f"All safe{DOT}charging", _label(bay), Icon.BOLT)
+    line = f"All safe{DOT}charging {bay.percent}{NO_BREAK}%"
+    bar = min(100, bay.percent)
     return Tile(bay.name, LEAVE, line, _label(bay), Icon.BOLT, bar=bar)
 
 
@@ -131,19 +137,21 @@ def _waiting(bay: BayStatus) -> Tile:
 
 
 def _pulled(bay: BayStatus) -> Tile:
+    if bay.code is not None:  # what was wrong is still wrong without the camera
+        return _fault(bay)
     line = "Removed too early. Dock it again."
     if bay.total:
-        line = f"Removed at {bay.done} of {bay.total}. Nothing lost."
-    return Tile(bay.name, "Re-dock", line, _label(bay), Icon.WARN, Treatment.DOUBLE)
+        line = f"Removed at {counted(bay)}. Nothing lost."
+    return _calling(bay, "Re-dock", line)
 
 
 def _fault(bay: BayStatus) -> Tile:
-    parts = (
-        f"Code {bay.code}" if bay.code else "",
-        f"Cam {_label(bay)}" if bay.label else "",
-    )
-    line = " · ".join(part for part in parts if part) or "This bay needs IT"
-    return Tile(bay.name, "Tell IT", line, "", Icon.WARN, Treatment.DOUBLE)
+    line = f"Code{NO_BREAK}{bay.code}" if bay.code else "This bay needs IT"
+    return _calling(bay, "Tell IT", line)
+
+
+def _calling(bay: BayStatus, word: str, line: str) -> Tile:
+    return Tile(bay.name, word, line, _label(bay), Icon.WARN, Treatment.DOUBLE)
 
 
 TILES: Mapping[BayState, Callable[[BayStatus], Tile]] = {

@@ -4,13 +4,14 @@ import math
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from dock_agent.recording import CameraId, LinkState
-from dock_agent.watch.status import Link, Owed, Queue, Room, Status, label
+from dock_agent.away import away
+from dock_agent.durations import age_words, clock_words, size_words
+from dock_agent.recording import BayState, CameraId, LinkState
+from dock_agent.watch.status import Link, Owed, Room, Status, label
 from dock_agent.watch.verdict import Tone, VerdictKey
-from web_status.durations import age_words, clock_words, size_words
 from web_status.names import shown
 from web_status.snapshot import Seen, usable
-from web_status.tiles import Icon, Tile, tile
+from web_status.tiles import DOT, Icon, Tile, tile
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Footer:
 class Board:
     """The whole board. `lead` is the verdict, `rest` explains it.
 
-    `length` names the size with which the lead stays on one line.
+    `length` and `rest_length` name the size with which each stays on one line.
     """
 
     live: bool
@@ -35,6 +36,7 @@ class Board:
     lead: str
     rest: str
     length: str
+    rest_length: str
     tone: Tone
     icon: Icon
     tiles: tuple[Tile, ...]
@@ -44,8 +46,10 @@ class Board:
 
 ICONS = {Tone.GOOD: Icon.CHECK, Tone.WAIT: Icon.LOCK, Tone.BAD: Icon.WARN}
 LENGTHS = {"short": 12, "medium": 17, "long": math.inf}  # characters
+SHORT_REST = 22  # characters
 NOT_LIVE = "Not live"
 STAY = "Leave cameras docked"
+AT_REST = frozenset({BayState.EMPTY, BayState.SEALED})  # no camera has more to give
 NO_NETWORK = "No network – videos are safe here"
 
 
@@ -58,13 +62,18 @@ def board(seen: Seen, zone: ZoneInfo) -> Board:
         title=f"{lead} – {rest}" if rest else lead,
         lead=lead,
         rest=rest,
-        length=next(name for name, most in LENGTHS.items() if len(lead) <= most),
+        length=_length(lead),
+        rest_length="short" if len(rest) <= SHORT_REST else "long",
         tone=seen.verdict.tone,
         icon=ICONS[seen.verdict.tone],
         tiles=_tiles(seen),
         owed=tuple(owed_words(o) for o in to_be_docked(shown)) if shown else (),
         footer=footer(shown if seen.live else None),
     )
+
+
+def _length(lead: str) -> str:
+    return next(name for name, most in LENGTHS.items() if len(lead) <= most)
 
 
 def _tiles(seen: Seen) -> tuple[Tile, ...]:
@@ -86,8 +95,9 @@ def heading(seen: Seen, zone: ZoneInfo) -> tuple[str, str]:
 
 def to_be_docked(status: Status) -> tuple[Owed, ...]:
     """Return the owed cameras that are in no bay, and that no tile calls for."""
-    present = {bay.camera for bay in status.bays}
-    return tuple(owed for owed in status.owed if owed.camera not in present)
+    called = {bay.camera for bay in status.bays if bay.state is BayState.PULLED}
+    missing = away(status.owed, status.bays)
+    return tuple(owed for owed in missing if owed.camera not in called)
 
 
 def owed_words(owed: Owed) -> str:
@@ -105,25 +115,39 @@ def footer(status: Status | None) -> Footer:
         return Footer(queue="", link="", network="none", room="")
     link, network = link_words(status.links)
     return Footer(
-        queue=queue_words(status.queue, status.links),
+        queue=queue_words(status),
         link=link,
         network=network,
         room=room_words(status.vault),
     )
 
 
-def queue_words(queue: Queue, links: tuple[Link, ...]) -> str:
-    """Say what waits to be sent, and for how long; "sent" needs a destination."""
-    parts = []
-    if queue.waiting:
-        files = "1 file" if queue.waiting == 1 else f"{queue.waiting} files"
-        age = age_words(queue.oldest_age_s) if queue.oldest_age_s is not None else ""
-        parts.append(f"{files} to send" + (f", oldest {age}" if age else ""))
+def queue_words(status: Status) -> str:
+    """Say what waits to be sent, and for how long; refused objects wait for IT."""
+    queue, parts = status.queue, []
+    to_send = queue.waiting - queue.refused
+    if to_send > 0:
+        parts.append(f"{to_send} object{'' if to_send == 1 else 's'} to send")
     if queue.refused:
-        parts.append(f"{queue.refused} need IT")
-    if parts:
-        return " · ".join(parts)
-    return "Everything is sent" if links else "Kept on this station"
+        parts.append(f"{queue.refused} need{'s' if queue.refused == 1 else ''} IT")
+    if not parts:
+        return _nothing_waits(status)
+    if queue.oldest_age_s is not None:
+        parts.append(f"oldest {age_words(queue.oldest_age_s)}")
+    return DOT.join(parts)
+
+
+def _nothing_waits(status: Status) -> str:
+    """Say what an empty queue proves: "sent" needs a destination that answered."""
+    answered = [link for link in status.links if link.last_success is not None]
+    if not status.links:
+        return "Kept on this station"
+    if not answered:
+        return "Nothing sent yet"
+    if len(answered) < len(status.links):
+        return "Nothing waits to be sent"
+    at_rest = all(bay.state in AT_REST for bay in status.bays) and not status.owed
+    return "Everything is sent" if at_rest else "Everything here is sent"
 
 
 def link_words(links: tuple[Link, ...]) -> tuple[str, str]:
@@ -140,6 +164,8 @@ def link_words(links: tuple[Link, ...]) -> tuple[str, str]:
 
 def room_words(vault: Room) -> str:
     """Say how much more fits, and for how long if that is known."""
+    if not vault.total_bytes:
+        return "Storage is missing"
     if not usable(vault):
         return "Dock full"
     room = f"Room for {size_words(usable(vault))}"

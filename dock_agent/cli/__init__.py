@@ -26,6 +26,7 @@ COMMANDS = {
     "run": "run",
     "status": "status",
     "sync": "sync",
+    "transfers": "transfers",
     "verify": "evidence",
 }  # the module of dock_agent.cli that holds each
 

@@ -26,6 +26,23 @@ class ConfigFile(click.ParamType["Config"]):
         return value if isinstance(value, Config) else load(Path(value))
 
 
+class Text(click.ParamType["str"]):
+    """Takes what can be kept as text: a shell passes on any bytes."""
+
+    name = "text"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        text = str(value)
+        if not text.isprintable():
+            self.fail(f"{text!a} is not text.", param, ctx)
+        return text
+
+
+TEXT = Text()
+
+
 def with_config(command: Command) -> Command:
     """Add `--config PATH`; the command gets the configuration as `config`."""
     return click.option(
@@ -59,12 +76,3 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
             bar.update(done - bar.pos)
 
         yield show
-
-
-def size(count: float) -> str:
-    """Return bytes for people: decimal units, as disks are sold."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:  # noqa: PLR2004  the step between units
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

@@ -4,7 +4,7 @@ import click
 
 from dock_agent.cli.common import print_json, with_config, with_json
 from dock_agent.config import Config
-from dock_agent.errors import ConfigError
+from dock_agent.errors import NeedsALook
 
 
 @click.command("doctor")
@@ -22,4 +22,4 @@ def doctor_(config: Config, *, as_json: bool) -> None:
             mark = "ok  " if one.ok else "LOOK"
             click.echo(f"{mark} {one.what}: {one.detail}")
     if not all(one.ok for one in found):
-        raise ConfigError("something needs a look")
+        raise NeedsALook

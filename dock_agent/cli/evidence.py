@@ -2,13 +2,16 @@
 
 import click
 
-from dock_agent.cli.common import print_json, progress, size, with_config, with_json
+from dock_agent.cli.common import TEXT, print_json, progress, with_config, with_json
 from dock_agent.config import Config
+from dock_agent.durations import size_words
 from dock_agent.errors import CustodyError, FixityError
+
+MOST = 1_000_000  # recordings in one answer
 
 
 @click.command("verify")
-@click.argument("ids", nargs=-1)
+@click.argument("ids", type=TEXT, nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Check every docking.")
 @with_config
 @with_json
@@ -36,9 +39,15 @@ def verify_(
 
 
 @click.command("recordings")
-@click.option("--camera", help="Only of this camera: MODEL:SERIAL.")
-@click.option("--text", help="Only with this in the name or the officer's.")
-@click.option("--limit", default=1000, show_default=True, help="At most so many.")
+@click.option("--camera", type=TEXT, help="Only of this camera: MODEL:SERIAL.")
+@click.option("--text", type=TEXT, help="Only with this in the name or the officer's.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MOST),
+    default=1000,
+    show_default=True,
+    help="At most so many.",
+)
 @with_config
 @with_json
 def recordings_(
@@ -46,16 +55,21 @@ def recordings_(
 ) -> None:
     """List recordings, their files, and where each is."""
     from dock_agent.store import views
-    from dock_agent.store.db import reading
+    from dock_agent.store.db import reading, require_whole
 
     with reading(config.store_path) as conn:
+        require_whole(conn)
         search = views.Search(camera=camera, text=text, limit=limit)
         found = views.recordings(conn, search)
     if as_json:
         print_json(found)
         return
+    if not found:
+        click.echo("No recordings.")
     for recording in found:
         click.echo(f"{recording.start}  {recording.camera}  {recording.name}")
         for file in recording.files:
             places = ", ".join(f"{n}: {s}" for n, s in file.destinations.items())
-            click.echo(f"    {file.name}  {size(file.size)}  {file.state}  {places}")
+            click.echo(
+                f"    {file.name}  {size_words(file.size)}  {file.state}  {places}"
+            )

@@ -5,14 +5,17 @@ from typing import Any
 
 import click
 
-from dock_agent.cli.common import print_json, progress, size, with_config, with_json
+from dock_agent.cli.common import TEXT, print_json, progress, with_config, with_json
 from dock_agent.config import Config
+from dock_agent.durations import size_words
 
 
 @click.command("import")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--camera", required=True, help="Which camera it is: MODEL:SERIAL.")
-@click.option("--bay", default="import", help="The bay to record it under.")
+@click.option(
+    "--camera", type=TEXT, required=True, help="Which camera it is: MODEL:SERIAL."
+)
+@click.option("--bay", type=TEXT, default="import", help="The bay to record it under.")
 @with_config
 @with_json
 def import_(
@@ -34,6 +37,6 @@ def import_(
 def _say(summary: Any) -> None:
     click.echo(f"Docking {summary.docking}: {summary.bag}")
     click.echo(f"{summary.verified} of {summary.files} files verified,")
-    click.echo(f"  {size(summary.bytes)}, {summary.skipped} skipped.")
+    click.echo(f"  {size_words(summary.bytes)}, {summary.skipped} skipped.")
     whole = "Sealed." if summary.complete else "Sealed, but not complete."
     click.echo(whole if summary.sealed else "Not sealed.")

@@ -1,9 +1,5 @@
 """run: cameras to the vault, until it is told to stop."""
 
-import signal
-import threading
-from types import FrameType
-
 import click
 
 from dock_agent.cli.common import with_config
@@ -17,19 +13,7 @@ def run_(config: Config, *, verbose: bool) -> None:
     """Watch the bays and offload every camera that is docked."""
     from dock_agent import log
     from dock_agent.run import run
+    from dock_agent.signals import until_told
 
     log.set_up(verbose=verbose)
     run(config, until_told(), lambda: click.echo("Watching the bays.", err=True))
-
-
-def until_told() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set."""
-    stop = threading.Event()
-
-    def told(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        stop.set()
-
-    signal.signal(signal.SIGTERM, told)
-    signal.signal(signal.SIGINT, told)
-    return stop

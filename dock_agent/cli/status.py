@@ -1,12 +1,12 @@
 """status: what the station is doing, from the agent's last snapshot."""
 
-from datetime import UTC, datetime
-
 import click
 
-from dock_agent.cli.common import print_json, size, with_config, with_json
+from dock_agent.away import away
+from dock_agent.cli.common import print_json, with_config, with_json
 from dock_agent.config import Config
-from dock_agent.watch.status import BayStatus, Status
+from dock_agent.durations import age_words, size_words
+from dock_agent.watch.status import BayStatus, Queue, Status
 
 
 @click.command("status")
@@ -14,9 +14,10 @@ from dock_agent.watch.status import BayStatus, Status
 @with_json
 def status_(config: Config, *, as_json: bool) -> None:
     """Tell how the bays, the queue and the links are right now."""
+    from dock_agent.clock import SystemClock
     from dock_agent.watch.compose import current
 
-    status = current(config, datetime.now(UTC))
+    status = current(config, SystemClock().now())
     if as_json:
         print_json(status)
         return
@@ -26,26 +27,41 @@ def status_(config: Config, *, as_json: bool) -> None:
 def _show(status: Status) -> None:
     click.secho(status.verdict.text, bold=True)
     if not status.live:
-        click.echo(f"The agent is not running; this was so at {status.at}.")
+        click.echo(_not_live(status))
     for bay in status.bays:
         click.echo(_line(bay))
-    queue = status.queue
-    age = "" if queue.oldest_age_s is None else f", oldest {queue.oldest_age_s:.0f} s"
-    click.echo(f"To send: {queue.waiting} objects, {size(queue.bytes)}{age}.")
-    if queue.refused:
-        click.echo(f"Refused, a person must look: {queue.refused}.")
+    click.echo(_queue(status.queue))
+    if status.queue.refused:
+        click.echo(f"Refused, a person must look: {status.queue.refused} of these.")
     for link in status.links:
         why = f" ({link.failure})" if link.failure and link.state != "online" else ""
         click.echo(f"Link {link.name}: {link.state}{why}.")
-    click.echo(f"Room in the vault: {size(status.vault.free_bytes)}.")
-    for owed in status.owed:
+    click.echo(f"Room in the vault: {size_words(status.vault.free_bytes)}.")
+    for owed in away(status.owed, status.bays):
         click.echo(
             f"{owed.camera} must be docked again: {owed.done} of {owed.total} are safe."
         )
 
 
+def _not_live(status: Status) -> str:
+    if not status.at:
+        return "The agent is not running, and left no word: the bays are not known."
+    return f"The agent is not running; the bays were so at {status.at}."
+
+
+def _queue(queue: Queue) -> str:
+    age = (
+        ""
+        if queue.oldest_age_s is None
+        else f", oldest {age_words(queue.oldest_age_s)}"
+    )
+    return (
+        f"Not yet confirmed: {queue.waiting} objects, {size_words(queue.bytes)}{age}."
+    )
+
+
 def _line(bay: BayStatus) -> str:
     who = f" {bay.camera}" if bay.camera else ""
-    how = f" {bay.done} of {bay.total}" if bay.total else ""
+    how = f" {bay.done} of {max(bay.done, bay.total)}" if bay.total else ""
     why = f" {bay.code}: {bay.reason}" if bay.code else ""
     return f"Bay {bay.name}: {bay.state}{who}{how}{why}"

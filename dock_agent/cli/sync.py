@@ -1,5 +1,6 @@
 """sync: the vault to its destinations."""
 
+import sqlite3
 from contextlib import closing
 
 import click
@@ -17,23 +18,22 @@ from dock_agent.errors import Refused, SyncError
 def sync_(config: Config, *, once: bool, verbose: bool, as_json: bool) -> None:
     """Send what is in the vault to its destinations."""
     from dock_agent import log
-    from dock_agent.cli.run import until_told
     from dock_agent.clock import SystemClock
-    from dock_agent.store import transfers
+    from dock_agent.signals import until_told
+    from dock_agent.store import backlog
     from dock_agent.store.db import connect
-    from dock_agent.sync.open import open_all
-    from dock_agent.sync.worker import Worker
+    from dock_agent.sync.open import worker
 
     log.set_up(verbose=verbose)
-    clock = SystemClock()
-    worker = Worker(config.vault_path, open_all(config, clock), clock)
-    if not once:
-        worker.run(lambda: connect(config.store_path), until_told())
-        return
     with closing(connect(config.store_path)) as conn:
-        due = transfers.waiting(conn).count
+        sending = worker(config, SystemClock(), conn, until_told())
+        if not once:
+            sending.run(lambda: connect(config.store_path))
+            return
+        due = backlog.waiting(conn).count
         with progress("Sending") as show:
-            told = worker.run_once(conn, lambda done: show(done, due))
+            told = sending.run_once(conn, lambda done: show(done, due))
+        resting = _resting(conn)
     if as_json:
         print_json(told)
     else:
@@ -41,7 +41,20 @@ def sync_(config: Config, *, once: bool, verbose: bool, as_json: bool) -> None:
             f"{told.confirmed} confirmed, {told.waiting} waiting,"
             f" {told.refused} refused."
         )
+    for line in resting:
+        click.echo(line, err=True)
     if told.refused:
         raise Refused(f"{told.refused} objects were refused")
     if told.waiting:
         raise SyncError(f"{told.waiting} objects wait")
+
+
+def _resting(conn: sqlite3.Connection) -> list[str]:
+    """Return a line for each destination that takes nothing now: why."""
+    from dock_agent.store import destinations
+
+    return [
+        f"{row.name}: {'held back' if row.paused else row.failure}"
+        for row in destinations.every(conn)
+        if row.paused or row.failure
+    ]

@@ -1,6 +1,5 @@
 """The child's process: started by the fork server, ends with its parent."""
 
-import ctypes
 import os
 import signal
 import threading
@@ -13,13 +12,12 @@ from dock_agent.offload.bench import Bench
 from dock_agent.offload.child import Offload
 from dock_agent.offload.messages import Ended, Heard, Order, Said, ended
 from dock_agent.offload.scan import MountedSource
+from dock_agent.signals import die_with_parent
 from dock_agent.vault.disk import vault_errors
 from dock_agent.vault.lock import lock_bag
 from dock_agent.vault.real import RealDisk
 
-PR_SET_PDEATHSIG = 1
 LANES = 2  # while one batch is flushed and read back, the next is read
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class ParentGone(Exception):
@@ -57,7 +55,7 @@ def main(connection: Connection, order: Order) -> None:
     The process dies with the fork server, which dies with the agent; and it
     holds its bag locked, so that a recovery can tell that it still lives.
     """
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(ParentGone):
         _speak(Pipe(connection), order)

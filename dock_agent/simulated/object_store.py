@@ -1,5 +1,6 @@
 """A real object store of one's own for a demonstration: SeaweedFS, on loopback."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dock_agent.errors import Unreachable
+from dock_agent.signals import dies_with
 
 LOOPBACK = "127.0.0.1"
 GRPC = 10_000  # SeaweedFS adds this to each port for its own protocol
@@ -56,10 +58,17 @@ def running(weed: str, folder: Path) -> Iterator[Running]:
     command += [f"-s3.port={s3}", f"-master.port={master}", f"-volume.port={volume}"]
     command += [f"-filer.port={filer}", "-admin.ui=false", "-webdav=false"]
     command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
-    with (folder / "store.log").open("wb") as log, ExitStack() as ending:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)  # noqa: S603  our own words
+    told = folder / "store.log"
+    with told.open("wb") as log, ExitStack() as ending:
+        process = subprocess.Popen(  # noqa: S603  our own words
+            command,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  no thread runs yet
+        )
         ending.callback(_end, process)
-        wait_for(s3, process)
+        wait_for(s3, process, told)
         yield Running(f"http://{LOOPBACK}:{s3}", "evidence", credentials)
 
 
@@ -80,18 +89,19 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
-def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+def wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Wait until something accepts connections; `Unreachable` if it never does."""
     pause = threading.Event()
     for _ in range(int(PATIENCE / 0.1)):
         if process.poll() is not None:
-            raise Unreachable(f"the object store ended with {process.returncode}")
+            ended = f"the object store ended with {process.returncode}"
+            raise Unreachable(f"{ended}; its log is {log}")
         with socket.socket() as probe:
             probe.settimeout(1)
             if probe.connect_ex((LOOPBACK, port)) == 0:
                 return
         pause.wait(0.1)
-    raise Unreachable("the object store does not answer")
+    raise Unreachable(f"the object store does not answer; its log is {log}")
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

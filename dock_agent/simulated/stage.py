@@ -1,17 +1,21 @@
 """What a demonstration stands on: a directory, cameras, bays, a configuration."""
 
+import fcntl
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from dock_agent.config import Config, load
-from dock_agent.errors import ConfigError
+from dock_agent.errors import AlreadyShown, ConfigError
+from dock_agent.recording import ReadBack
 from dock_agent.simulated import object_store
 from dock_agent.simulated.cards import Card, build, size
+from dock_agent.vault.probe import how_read_back
+from dock_agent.vault.real import RealDisk
 
 MARK = ".dock-agent-demo"  # the directory is ours: what is in it may be removed
 ROOMY = "/var/tmp"  # noqa: S108  /tmp may be memory, which proves nothing
@@ -71,11 +75,12 @@ class Docker:
         self.path.rename(self.bay / self.card.folder)
 
 
-def directory(given: Path | None) -> Path:
-    """Return the directory to work in: the one given, or a new one.
+@contextmanager
+def directory(given: Path | None) -> Iterator[Path]:
+    """Hold the directory to work in for the block: the one given, or a new one.
 
-    Raises `ConfigError` for one that holds something else than a demonstration:
-    ours removes its cameras and bays when it begins again.
+    Raises `AlreadyShown` where another demonstration works, and `ConfigError` for
+    one that holds something else: ours removes its cameras and bays when it begins.
     """
     if given is None:
         given = Path(tempfile.mkdtemp(prefix="dock-demo-", dir=ROOMY))
@@ -83,10 +88,21 @@ def directory(given: Path | None) -> Path:
         given.mkdir(parents=True, exist_ok=True)
         if any(given.iterdir()) and not (given / MARK).exists():
             raise ConfigError(f"{given} is not empty, and no demonstration made it")
-        (given / MARK).touch()
+        mark = (given / MARK).open("ab")
     except OSError as error:
         raise ConfigError(f"{given}: {error.strerror}") from error
-    return given.resolve()
+    with mark:
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyShown(f"{given} is in use") from error
+        yield given.resolve()
+
+
+def say_what_is_proved(folder: Path, say: Callable[[str], None]) -> None:
+    """Say so if this file system cannot prove what is read back from it."""
+    if how_read_back(RealDisk(), folder) is ReadBack.CACHED:
+        say(f"{folder} cannot be read back from a medium: a station would refuse it.")
 
 
 def cameras(folder: Path, say: Callable[[str], None]) -> list[Docker]:

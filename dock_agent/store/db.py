@@ -1,5 +1,6 @@
 """Open the station's database, and the one way to write to it."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -13,14 +14,17 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from dock_agent.errors import (
     DockError,
+    NoDatabase,
     StoreDamaged,
     StoreError,
     StoreFull,
     StoreLocked,
+    StoreOutOfReach,
 )
 from dock_agent.store.schema import STEPS
 
 PATIENCE = 10.0  # seconds to wait for another writer
+LINE = "\n"
 FULL_SYNC = 2  # what PRAGMA synchronous answers when it is FULL
 
 P = ParamSpec("P")
@@ -59,7 +63,7 @@ def connect(
     seconds for another writer. Raises `StoreError` and its kinds.
     """
     if not create and not path.exists():
-        raise StoreError(f"no database at {path}")
+        raise NoDatabase(f"no database at {path}")
     with translated(path):
         conn = sqlite3.connect(path, isolation_level=None, timeout=patience)
         try:
@@ -74,10 +78,10 @@ def connect(
 def connect_readonly(path: Path) -> sqlite3.Connection:
     """Open the database for reading only: nothing can be changed through it."""
     if not path.exists():
-        raise StoreError(f"no database at {path}")
+        raise NoDatabase(f"no database at {path}")
     with translated(path):
         conn = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode=ro",
+            f"{path.resolve().as_uri()}?{_how_to_read(path)}",
             uri=True,
             isolation_level=None,
             timeout=PATIENCE,
@@ -92,11 +96,31 @@ def connect_readonly(path: Path) -> sqlite3.Connection:
     return conn
 
 
+def _how_to_read(path: Path) -> str:
+    """Return SQLite's words for it: as others write, or a file at rest.
+
+    A database that was closed in order has no log beside it, and to make one
+    takes a directory that may be written. Who may not reads the file as it is;
+    where there is a log he must not, for it holds what was written last.
+    """
+    at_rest = not path.with_name(f"{path.name}-wal").exists()
+    return (
+        "immutable=1" if at_rest and not os.access(path.parent, os.W_OK) else "mode=ro"
+    )
+
+
 def _look(conn: sqlite3.Connection, path: Path) -> None:
     """Read once: what cannot be read is found here, not halfway down a page."""
     row = conn.execute("SELECT 1 FROM sqlite_schema WHERE name = 'custody'")
     if row.fetchone() is None:
-        raise StoreError(f"{path} is not set up; start the agent once")
+        raise NoDatabase(f"{path} is not set up; start the agent once")
+
+
+def require_whole(conn: sqlite3.Connection) -> None:
+    """Raise `StoreDamaged` unless every page is sound: rows can vanish in silence."""
+    (told,) = conn.execute("PRAGMA quick_check(1)").fetchone()
+    if told != "ok":
+        raise StoreDamaged(f"the station's database is damaged: {told.split(LINE)[-1]}")
 
 
 @contextmanager
@@ -202,9 +226,9 @@ def _told(error: sqlite3.Error) -> tuple[type[DockError], str]:
         case sqlite3.SQLITE_FULL:
             return StoreFull, "has no room to grow"
         case sqlite3.SQLITE_READONLY:
-            return StoreError, "cannot be written"
+            return StoreOutOfReach, "cannot be written"
         case sqlite3.SQLITE_CANTOPEN:
-            return StoreError, "cannot be opened"
+            return StoreOutOfReach, "cannot be opened"
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return StoreDamaged, f"is damaged: {error}"
         case _:

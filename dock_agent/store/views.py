@@ -102,7 +102,7 @@ def queue(conn: sqlite3.Connection) -> list[QueueLine]:
     rows = conn.execute(
         "SELECT *, (SELECT min(created_at) FROM transfer WHERE state <> 'confirmed'"
         "  AND state = backlog.state AND destination = backlog.destination) AS oldest"
-        " FROM backlog WHERE state <> 'confirmed' AND count > 0"
+        " FROM backlog WHERE state NOT IN ('confirmed', 'withdrawn') AND count > 0"
         " ORDER BY destination, state"
     )
     return [
@@ -244,10 +244,11 @@ def custody_of_file(conn: sqlite3.Connection, ident: FileId) -> list[str]:
     if row is None:
         raise StoreError(f"no file {ident}")
     rows = conn.execute(
-        "SELECT line, json_extract(line, '$.facts.file') AS file,"
-        " json_extract(line, '$.facts.key') AS key FROM custody"
+        "SELECT line, json_extract(line, '$.facts.file') AS file FROM custody"
         " WHERE docking = :docking"
-        " AND (key IS NULL OR key IN (SELECT key FROM transfer WHERE file = :ident))"
+        " AND (json_extract(line, '$.kind') NOT IN ('confirmed', 'refused')"
+        "  OR json_extract(line, '$.facts.key')"
+        "  IN (SELECT key FROM transfer WHERE file = :ident))"
         " AND (file IS NULL OR file = :stored) ORDER BY docking_seq",
         {"docking": row["docking"], "stored": row["stored"], "ident": ident},
     )

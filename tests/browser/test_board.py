@@ -35,12 +35,22 @@ GREEN = """() => [...document.querySelectorAll("body, body *")].some((node) => {
 })"""
 SMALLEST = """(part) => Math.min(...[...document.querySelectorAll(part)]
     .map((node) => parseFloat(getComputedStyle(node).fontSize)))"""
+BEYOND = """() => [...document.querySelectorAll("td, tbody th")]
+    .filter((node) => node.getBoundingClientRect().right > innerWidth
+        || node.scrollWidth > node.clientWidth + 1)
+    .map((node) => node.outerHTML)"""
+OVERFLOWING = """() => [...document.querySelectorAll(".line")]
+    .filter((node) => node.getBoundingClientRect().bottom
+        > node.parentElement.getBoundingClientRect().bottom
+        || node.scrollWidth > node.clientWidth + 1)
+    .map((node) => node.textContent)"""
 LISTEN = 'listen = "127.0.0.1:0"'
 BUSY = status(mixed(), queue=UNSENT, links=(OFFLINE,), owed=(owed("KT-Z3:KTZ3A00123"),))
 SCENES = {
     "busy": BUSY,
     "ready": status([ready(str(n)) for n in range(1, 9)]),
     "full": status([bay("1", BayState.WAITING), ready("2")], vault=FULL),
+    "copying": status([copying(str(n), 130, 310) for n in range(1, 9)]),
     "pulled": status([pulled("1"), *(charging(str(n)) for n in range(2, 9))]),
 }
 
@@ -196,7 +206,7 @@ def test_without_scripts_the_board_renews_itself(dock: Dock, look: Open) -> None
     ("inches", "size"),
     [(24.0, (1920, 1080)), (15.6, (1366, 768)), (10.1, (1280, 800))],
 )
-@pytest.mark.parametrize("scene", ["ready", "pulled"])
+@pytest.mark.parametrize("scene", ["ready", "pulled", "copying"])
 def test_the_words_are_as_large_as_two_metres_need(
     tmp_path: Path, browser: Browser, inches: float, size: tuple[int, int], scene: str
 ) -> None:
@@ -205,11 +215,38 @@ def test_the_words_are_as_large_as_two_metres_need(
         dock.shows(SCENES[scene])
         page = browser.new_page(viewport={"width": size[0], "height": size[1]})
         page.goto(serving.where)
-        words, verdict = (page.evaluate(SMALLEST, part) for part in (".word", "h1"))
+        parts = (".word", "h1", "h1 .rest")
+        words, verdict, rest = (page.evaluate(SMALLEST, part) for part in parts)
         page.close()
 
-    assert arc_minutes(words, inches, size) >= 20
+    assert arc_minutes(words, inches, size) >= (20 if inches > 12 else 16)
     assert arc_minutes(verdict, inches, size) >= 16
+    assert arc_minutes(rest, inches, size) >= 16
+
+
+@pytest.mark.parametrize("scene", ["ready", "pulled", "full", "copying"])
+def test_the_second_line_is_legible_where_there_is_room(
+    dock: Dock, look: Open, scene: str
+) -> None:
+    dock.shows(SCENES[scene])
+
+    page = look(size=(1920, 1080))
+
+    line = page.evaluate(SMALLEST, ".line")
+    assert arc_minutes(line, 24.0, (1920, 1080)) >= 16
+    assert page.evaluate(OVERFLOWING) == []
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("scene", ["busy", "pulled", "full", "copying"])
+def test_no_tile_s_second_line_is_cut_off(
+    dock: Dock, look: Open, size: tuple[int, int], scene: str
+) -> None:
+    dock.shows(SCENES[scene])
+
+    page = look(size=size)
+
+    assert page.evaluate(OVERFLOWING) == []
 
 
 def arc_minutes(pixels: float, inches: float, size: tuple[int, int]) -> float:
@@ -235,15 +272,21 @@ def test_a_page_has_no_known_barrier(
 
 
 @pytest.mark.parametrize("path", ["/it", "/recordings", "/recordings/{}", "/files/{}"])
-def test_its_pages_fit_a_telephone(config: Config, look: Open, path: str) -> None:
+@pytest.mark.parametrize("wide", [320, 390])
+def test_its_pages_fit_a_telephone(
+    dock: Dock, config: Config, look: Open, path: str, wide: int
+) -> None:
+    dock.shows(BUSY)
     with store(config) as conn:
         held = offloaded(conn, 1)
+        interrupted(conn, 2)
     ident = held.recording if path.startswith("/rec") else held.file
 
-    page = look(path.format(ident), (320, 640))
+    page = look(path.format(ident), (wide, 844))
 
     expect(page.locator("h1")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.evaluate("document.documentElement.scrollWidth") <= wide
+    assert page.evaluate(BEYOND) == []
 
 
 @pytest.mark.parametrize("scene", ["not live", "nothing"])

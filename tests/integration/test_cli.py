@@ -4,11 +4,14 @@ import fcntl
 import json
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from support.cards import card
+from support.process import wait_until
 from support.programs import Site, site
 
 SIZES = {"VIDEO/1.MP4": 300_000, "VIDEO/1.NMEA": 400, "LOG/empty": 0}
@@ -109,7 +112,8 @@ def test_a_directory_that_is_not_there_ends_import_with_11(here: Site) -> None:
     said = here.agent("import", "/absent", "--camera", "KT-Z1:42")
 
     assert said.code == 11
-    assert "/absent" in said.err
+    assert "there is no directory /absent" in said.err
+    assert "left its bay" not in said.err
 
 
 def test_a_full_vault_ends_import_with_30_and_keeps_the_camera_as_it_was(
@@ -197,48 +201,149 @@ def test_a_damaged_database_ends_with_31_and_a_hint(here: Site, camera: str) -> 
 
     assert said.code == 31
     assert "damaged" in said.err
-    assert "rebuilt from the vault" in said.err
+    assert "evidence itself is in the vault" in said.err
 
 
-def test_a_station_without_a_database_is_said_so(here: Site) -> None:
-    said = here.agent("recordings")
+@pytest.mark.parametrize(
+    "arguments", [["recordings"], ["verify", "--all"], ["status"]], ids=str
+)
+def test_a_station_without_a_database_is_said_so(
+    here: Site, arguments: list[str]
+) -> None:
+    said = here.agent(*arguments)
 
     assert said.code == 31
     assert "no database" in said.err
+    assert "[store] path" in said.err
+    assert "in the vault" not in said.err
+
+
+@pytest.fixture
+def damaged(here: Site, camera: str) -> Site:
+    """Give a station whose database lost the rows of one page in silence."""
+    here.agent("import", camera, "--camera", "KT-Z1:42")
+    path = here.root / "store.db"
+    with closing(sqlite3.connect(path)) as conn:
+        (page,) = conn.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'recording_start'"
+        ).fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096 + 3)
+        file.write(bytes(2))  # the number of entries: none, and no page breaks a rule
+    return here
+
+
+def test_a_damaged_database_is_not_taken_for_an_empty_one(damaged: Site) -> None:
+    for arguments in (["recordings"], ["recordings", "--json"], ["verify", "--all"]):
+        said = damaged.agent(*arguments)
+
+        assert (said.code, said.out) == (31, "")
+        assert "is damaged" in said.err
+
+
+def test_a_doctor_finds_a_damaged_database(damaged: Site) -> None:
+    said = damaged.agent("doctor", "--json")
+
+    (found,) = [f for f in said.json if f["what"] == "database"]
+    assert not found["ok"]
+    assert "is damaged" in found["detail"]
+
+
+def test_a_doctor_that_finds_something_says_where_to_look(here: Site) -> None:
+    said = here.agent("doctor")
+
+    assert said.code == 2
+    assert "LOOK vault" in said.out
+    assert "marked LOOK" in said.err
+    assert "check-config" not in said.err
+
+
+def test_a_station_without_recordings_says_so(here: Site, tmp_path: Path) -> None:
+    (tmp_path / "bare").mkdir()
+    here.agent("import", str(tmp_path / "bare"), "--camera", "KT-Z1:42")
+
+    assert here.agent("recordings").out == "No recordings.\n"
+    assert here.agent("recordings", "--json").json == []
+
+
+def test_a_docking_that_nobody_knows_is_said_so(here: Site, camera: str) -> None:
+    here.agent("import", camera, "--camera", "KT-Z1:42")
+
+    said = here.agent("verify", "nonsense")
+
+    assert said.code == 2
+    assert "no sealed docking is called nonsense" in said.err
+    assert "recordings --json" in said.err
+
+
+def test_a_configuration_that_is_not_there_is_not_to_be_checked(here: Site) -> None:
+    said = here.agent("check-config", "--config", "/absent.toml")
+
+    assert said.code == 2
+    assert "/absent.toml" in said.err
+    assert "--config" in said.err
+    assert "check-config" not in said.err
+
+
+def test_a_station_without_destinations_has_none_to_test(here: Site) -> None:
+    path = here.root / "dock.toml"
+    path.write_text(path.read_text("utf-8").partition("[[dest")[0], "utf-8")
+
+    said = here.agent("destinations", "test")
+
+    assert (said.code, said.out) == (
+        0,
+        "No destination is set up: evidence stays in the vault.\n",
+    )
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["import", "/absent", "--camera", "x:1"],
-        ["verify", "--all"],
-        ["verify", "nonsense"],
-        ["status"],
-        ["sync", "--once"],
-        ["recordings"],
-        ["doctor"],
-        ["check-config", "--config", "/absent.toml"],
-        ["demo", "--scenario", "nonsense"],
-        ["nonsense"],
-        ["import"],
+        ["recordings", "--limit", "0"],
+        ["recordings", "--limit", "-1"],
+        ["recordings", "--limit", "9223372036854775808"],
+        ["recordings", "--camera", "\udcff"],
+        ["recordings", "--text", "a\x1b"],
+        ["verify", "\udcff"],
+        ["import", "/", "--camera", "\udcff"],
     ],
+    ids=ascii,
 )
-def test_nothing_prints_a_traceback_to_a_user(here: Site, arguments: list[str]) -> None:
+def test_what_cannot_be_meant_is_a_usage_error(
+    here: Site, arguments: list[str]
+) -> None:
     said = here.agent(*arguments)
 
-    assert said.code != 0
-    assert "Traceback" not in said.out + said.err
-    assert said.err.strip()
+    assert said.code == 2
+    assert said.err.startswith("Usage: ")
 
 
-def test_a_doctor_finds_nothing_wrong_with_a_good_vault(
+def test_a_station_that_never_ran_claims_nothing_of_its_bays(
     here: Site, camera: str
 ) -> None:
     here.agent("import", camera, "--camera", "KT-Z1:42")
 
-    found = {f["what"]: f for f in here.agent("doctor", "--json").json}
+    said = here.agent("status")
 
-    assert found["vault"]["ok"]
-    assert found["database"]["ok"]
-    assert found["bay 1"]["ok"]
-    assert found["destination nas"]["ok"]
+    assert "the bays are not known" in said.out
+    assert "Bay " not in said.out
+    assert "Not yet confirmed: 11 objects" in said.out
+
+
+def test_a_camera_that_sits_in_its_bay_need_not_be_docked_again(
+    here: Site, camera: str
+) -> None:
+    here.configure(reserve=1 << 60)
+    bay = here.root / "bays/1/card"
+    with here.running():
+        shutil.move(camera, bay)
+        wait_until(lambda: here.bay("1")["state"] == "waiting")
+        inside = here.agent("status")
+        shutil.move(bay, camera)
+        wait_until(lambda: here.bay("1")["state"] == "pulled")
+        away = here.agent("status")
+
+    assert "Bay 1: waiting" in inside.out
+    assert "must be docked again" not in inside.out
+    assert "must be docked again" in away.out

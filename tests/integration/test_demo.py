@@ -1,10 +1,17 @@
 """The first thing anybody runs: the whole station in one process tree."""
 
+import os
 import re
+import signal
 import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pytest
+
+from support.process import wait_until
 from support.programs import command
 
 DEMO = command("dock-agent", "demo", "--once")
@@ -70,6 +77,78 @@ def test_a_taken_port_is_no_reason_not_to_begin(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert listen not in done.stdout
+
+
+@contextmanager
+def showing(folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Show one for the length of the block, once its page is up."""
+    shown = subprocess.Popen(
+        command("dock-agent", "demo", "--listen", "127.0.0.1:0", "--dir", str(folder)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert shown.stdout is not None
+    try:
+        while "The page" not in (line := shown.stdout.readline()):
+            assert line, shown.communicate()
+        yield shown
+    finally:
+        shown.kill()
+        shown.communicate()
+
+
+def at_work(folder: Path) -> list[bytes]:
+    """Return the command lines of the processes that work on a directory."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(path.read_bytes())
+    return [line for line in found if os.fsencode(folder) in line]
+
+
+@pytest.mark.parametrize(
+    "told", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda s: s.name
+)
+def test_whatever_ends_it_ends_all_of_it_in_order(
+    tmp_path: Path, told: signal.Signals
+) -> None:
+    with showing(tmp_path) as shown:
+        shown.send_signal(told)
+        out, err = shown.communicate(timeout=60)
+
+    assert (shown.returncode, err) == (0, "")
+    assert out.endswith("Stopped.\n")
+    assert at_work(tmp_path) == []
+
+
+def test_a_killed_one_leaves_nothing_running_and_can_be_begun_again(
+    tmp_path: Path,
+) -> None:
+    with showing(tmp_path) as shown:
+        assert any(b"weed" in line for line in at_work(tmp_path))
+        shown.kill()
+        shown.wait()
+        wait_until(lambda: at_work(tmp_path) == [])
+
+    again = demo("--dir", str(tmp_path))
+
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("is sealed") == 4
+    assert ", 0 waiting" in again.stdout
+
+
+def test_a_second_one_in_its_directory_is_refused_before_it_touches_anything(
+    tmp_path: Path,
+) -> None:
+    with showing(tmp_path):
+        before = sorted((tmp_path / "bays").rglob("*"))
+
+        second = demo("--dir", str(tmp_path))
+
+        assert second.returncode == 33
+        assert "Another demonstration runs in this directory" in second.stderr
+        assert set(before) <= set((tmp_path / "bays").rglob("*"))
 
 
 def test_somebody_s_directory_is_refused_and_not_touched(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
+import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,8 +21,16 @@ from dock_agent.errors import (
     StoreLocked,
 )
 from dock_agent.store import custody, db
-from dock_agent.store.db import connect, connect_readonly, transaction
+from dock_agent.store.db import (
+    connect,
+    connect_readonly,
+    reading,
+    require_whole,
+    transaction,
+)
 from support.bench import Bench
+
+NOBODY = 65_534
 
 
 @pytest.fixture
@@ -134,6 +146,93 @@ def test_nothing_can_be_changed_through_a_reader(path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError):
         conn.execute("DELETE FROM custody")
     conn.close()
+
+
+@pytest.fixture
+def at_rest() -> Iterator[Path]:
+    """Give a database that was closed in order, where others may look and not write."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store.db"
+        with closing(connect(path, create=True)) as conn, transaction(conn):
+            custody.append(conn, Event("x"), SystemClock().now())
+        path.parent.chmod(0o755)
+        path.chmod(0o644)
+        yield path
+
+
+def as_another_user(look: Callable[[], object]) -> str:
+    """Return what `look` finds in a child that is nobody; skip if it cannot be."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    hears, says = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        try:
+            said = str(look())
+        except StoreError as error:
+            said = str(error)
+        os.write(says, said.encode())
+        os._exit(0)
+    os.close(says)
+    os.waitpid(child, 0)
+    with open(hears, encoding="utf-8") as pipe:  # noqa: PTH123  a descriptor
+        return pipe.read()
+
+
+def lines(path: Path) -> int:
+    with reading(path) as conn:
+        return custody.head(conn).seq
+
+
+def test_a_stopped_station_s_database_can_be_read_by_who_may_not_write_beside_it(
+    at_rest: Path,
+) -> None:
+    assert not at_rest.with_name("store.db-wal").exists()
+
+    assert as_another_user(lambda: lines(at_rest)) == "1"
+    assert [each.name for each in at_rest.parent.iterdir()] == ["store.db"]
+
+
+def test_a_working_station_s_database_is_read_with_what_was_written_last(
+    at_rest: Path,
+) -> None:
+    with closing(connect(at_rest)) as conn:
+        with transaction(conn):
+            custody.append(conn, Event("y"), SystemClock().now())
+        for file in at_rest.parent.iterdir():
+            file.chmod(0o644)
+
+        assert as_another_user(lambda: lines(at_rest)) == "2"
+
+
+def test_what_was_written_last_is_never_passed_over(at_rest: Path) -> None:
+    with closing(connect(at_rest)) as conn:
+        with transaction(conn):
+            custody.append(conn, Event("y"), SystemClock().now())
+        at_rest.with_name("store.db-wal").chmod(0)
+        at_rest.with_name("store.db-shm").chmod(0o644)
+
+        assert "cannot be opened" in as_another_user(lambda: lines(at_rest))
+
+
+def test_a_database_with_a_hole_is_found_damaged_before_it_is_believed(
+    path: Path,
+) -> None:
+    with closing(connect(path)) as conn:
+        for _ in range(50):
+            with transaction(conn):
+                custody.append(conn, Event("x"), SystemClock().now())
+    with closing(connect_readonly(path)) as conn:
+        require_whole(conn)
+        pages = conn.execute("PRAGMA page_count").fetchone()[0]
+    with path.open("r+b") as file:
+        file.seek((pages - 1) * 4096 + 500)
+        file.write(bytes(2000))
+
+    with reading(path) as conn, pytest.raises(StoreDamaged, match="is damaged: "):
+        require_whole(conn)
 
 
 def test_a_newer_database_of_the_same_version_is_opened_twice(path: Path) -> None:

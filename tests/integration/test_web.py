@@ -59,7 +59,7 @@ def test_the_board_is_whole_without_a_script(
     assert "<title>Bays 3 and 7 need you – everyone else: wait" in page
     for words in ("Take me", "Leave it", "Re-dock", "Tell IT", "Empty"):
         assert words in page
-    assert "38 files to send, oldest 3 h 55 min" in page
+    assert "38 objects to send ·\N{NO-BREAK SPACE}oldest 3 h 55 min" in page
     assert "No network – videos are safe here" in page
     assert "Room for 412 GB" in page
     assert "06:58:12" in page
@@ -268,6 +268,16 @@ def test_the_figures_tell_of_bays_queue_room_and_links(
     assert told["dock_heartbeat_age_seconds",] == 2
     assert told["dock_vault_free_bytes",] == 413e9
     assert told["dock_live",] == 1
+
+
+def test_a_camera_that_is_back_in_its_bay_is_not_counted_as_owed(
+    client: FlaskClient, config: Config
+) -> None:
+    back = copying("1")
+    both = (owed(str(back.camera)), owed("KT-Z3:KTZ3A00123"))
+    show(config, status([back], owed=both))
+
+    assert "dock_cameras_owed 1.0" in client.get("/metrics").text
 
 
 def test_old_figures_are_not_passed_off_as_new(

@@ -1,6 +1,7 @@
 import html
 import re
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,18 @@ from flask.testing import FlaskClient
 
 from dock_agent.clock import stamp
 from dock_agent.config import Config
-from support.boards import NOW, OFFLINE, StillClock, mixed, show, station, status
+from support.boards import (
+    NOW,
+    OFFLINE,
+    StillClock,
+    copying,
+    mixed,
+    show,
+    station,
+    status,
+)
 from support.evidence import (
+    AT,
     CAMERA,
     HOSTILE,
     Held,
@@ -48,13 +59,37 @@ def test_it_sees_what_is_stuck_since_when_and_why(
 
     page = words(client, "/it")
 
-    assert "Live: the agent wrote its status under 1 min ago." in page
+    assert "Live: the agent wrote its status 0 s ago." in page
     assert "D-17 no profile knows this camera" in page
     assert "objects.example.org: no route to host" in page
     assert "412 GB left for offloads: 413 GB of 500 GB are free" in page
     assert "main queued 1 5.0 MB under 1 min" in page
     assert f"{CAMERA} left bay 2 at 0 of 1 files" in page
     assert f"{numbered(2)} {CAMERA} 2 interrupted" in page
+
+
+def test_it_is_not_told_to_fetch_a_camera_that_sits_in_its_bay(
+    client: FlaskClient, config: Config
+) -> None:
+    with store(config) as conn:
+        interrupted(conn, 2)
+    show(config, status([copying("1", camera=CAMERA)]))
+
+    page = words(client, "/it")
+
+    assert "Cameras still owed None." in page
+    assert "2 interrupted" in page
+
+
+def test_it_never_reads_of_more_files_than_there_are(
+    client: FlaskClient, config: Config
+) -> None:
+    show(config, status([copying("1", 14, 13, bytes_done=9, bytes_total=8)]))
+
+    page = words(client, "/it")
+
+    assert "14 of 14" in page
+    assert "9 B of 9 B" in page
 
 
 def test_it_is_told_in_words_that_the_store_cannot_be_read(
@@ -173,6 +208,23 @@ def test_a_file_tells_its_custody_in_order_and_in_plain_words(
     ]
     assert all(sentence in page for sentence in story)
     assert [page.index(s) for s in story] == sorted(page.index(s) for s in story)
+
+
+def test_a_clock_that_was_not_synchronised_is_told_of_once(
+    client: FlaskClient, config: Config
+) -> None:
+    unsure = replace(AT, trusted=False)
+    with store(config) as conn:
+        later = offloaded(conn, 1, at=unsure)
+        confirmed(conn, later)
+        never = offloaded(conn, 2, at=unsure)
+
+    pages = [words(client, f"/files/{held.file}") for held in (never, later)]
+
+    assert [page.count("not synchronised") for page in pages] == [1, 1]
+    assert "not synchronised at any of these times" in pages[0]
+    assert "not synchronised at the times marked ~" in pages[1]
+    assert [page.count("~ 2026-11-24") for page in pages] == [0, 6]
 
 
 def test_a_file_shows_the_logs_own_lines(

@@ -2,12 +2,11 @@
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import msgspec
 from playwright.sync_api import Page
 
-from dock_agent.clock import stamp
+from dock_agent.clock import SystemClock, stamp
 from dock_agent.config import Config
 from dock_agent.watch.status import Status
 from support.boards import show
@@ -30,7 +29,7 @@ class Dock:
     """An agent that writes its status again and again, until it is told to stop."""
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        self._config, self._clock = config, SystemClock()
         self._writing = threading.Lock()  # two threads would share one .new file
         self._over = threading.Event()
         self._status: Status | None = None
@@ -57,5 +56,11 @@ class Dock:
     def _write(self) -> None:
         with self._writing:
             if self._status is not None:
-                now = stamp(datetime.now(UTC))
-                show(self._config, msgspec.structs.replace(self._status, at=now))
+                now = self._clock.now()
+                fresh = msgspec.structs.replace(
+                    self._status,
+                    at=stamp(now.utc),
+                    boot=now.boot,
+                    monotonic_ns=now.monotonic_ns,
+                )
+                show(self._config, fresh)

@@ -47,6 +47,7 @@ function render(board) {
   head(board.lead, board.rest, board.title);
   const verdict = page.querySelector("h1");
   verdict.dataset.length = board.length;
+  find(page, "rest").dataset.length = board.rest_length;
   draw(verdict, board.icon);
   const owed = board.owed.map((line) => Object.assign(document.createElement("li"), { textContent: line }));
   find(page, "owed").replaceChildren(...owed);
@@ -59,6 +60,7 @@ function veil() {
   const lead = `${page.dataset.notLive} ${clock}`;
   page.dataset.live = "false";
   tag = ""; // the next answer is drawn whole
+  find(page, "rest").dataset.length = "short";
   head(lead, page.dataset.stay, `${lead} – ${page.dataset.stay}`);
   for (const node of document.querySelectorAll('.tile[data-treatment="fill"]')) {
     renderTile(node, { treatment: "dashed", word: page.dataset.leave, line: "", camera: "", icon: "lock", bar: null });

@@ -1,13 +1,21 @@
 """What a demonstration stands on, and that it takes nothing of anybody's away."""
 
 import socket
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from dock_agent.errors import ConfigError
-from dock_agent.simulated.stage import CARDS, cameras, configure, directory, free
+from dock_agent.errors import AlreadyShown, ConfigError
+from dock_agent.simulated.stage import (
+    CARDS,
+    cameras,
+    configure,
+    directory,
+    free,
+    say_what_is_proved,
+)
 from support.cards import digests
 
 
@@ -19,8 +27,8 @@ def test_a_directory_with_something_in_it_is_left_as_it_is(tmp_path: Path) -> No
     (tmp_path / "bays/1").mkdir(parents=True)
     (tmp_path / "bays/1/0001.MP4").write_bytes(b"somebody's evidence")
 
-    with pytest.raises(ConfigError, match="not empty"):
-        directory(tmp_path)
+    with pytest.raises(ConfigError, match="not empty"), directory(tmp_path):
+        pytest.fail("somebody's directory was taken")
 
     assert digests(tmp_path).keys() == {b"bays/1/0001.MP4"}
 
@@ -28,27 +36,46 @@ def test_a_directory_with_something_in_it_is_left_as_it_is(tmp_path: Path) -> No
 def test_a_directory_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(ConfigError, match="file"):
-        directory(tmp_path / "file")
+    with pytest.raises(ConfigError, match="file"), directory(tmp_path / "file"):
+        pytest.fail("a file was taken for a directory")
 
 
 def test_a_demonstration_s_own_directory_is_used_again(tmp_path: Path) -> None:
-    first = directory(tmp_path / "demo")
-    cameras(first, unheard)
+    with directory(tmp_path / "demo") as first:
+        cameras(first, unheard)
 
-    again = directory(tmp_path / "demo")
+    with directory(tmp_path / "demo") as again:
+        assert again == first
+        assert len(cameras(again, unheard)) == len(CARDS)
 
-    assert again == first
-    assert len(cameras(again, unheard)) == len(CARDS)
+
+def test_a_directory_in_which_one_is_shown_is_refused_to_the_next(
+    tmp_path: Path,
+) -> None:
+    with (
+        directory(tmp_path / "demo"),
+        pytest.raises(AlreadyShown, match="demo"),
+        directory(tmp_path / "demo"),
+    ):
+        pytest.fail("two demonstrations had one directory")
 
 
 def test_without_one_a_new_directory_is_made() -> None:
-    made = [directory(None), directory(None)]
-
-    assert made[0] != made[1]
-    for folder in made:
+    with directory(None) as one, directory(None) as other:
+        assert one != other
+    for folder in (one, other):
         (folder / ".dock-agent-demo").unlink()
         folder.rmdir()
+
+
+def test_a_directory_that_cannot_prove_what_is_read_back_is_said_so() -> None:
+    said: list[str] = []
+
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        say_what_is_proved(Path(memory), said.append)
+
+    (line,) = said
+    assert "cannot be read back" in line
 
 
 def test_a_camera_is_docked_at_once_and_whole(tmp_path: Path) -> None:

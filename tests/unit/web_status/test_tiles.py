@@ -33,7 +33,9 @@ def plain(text: str) -> str:
         (ready("1", files=0), "Take me", "100 % · Nothing to copy"),
         (pulled("1"), "Re-dock", "Removed at 7 of 22. Nothing lost."),
         (pulled("1", 0, 0), "Re-dock", "Removed too early. Dock it again."),
-        (fault("2"), "Tell IT", "Code D-17 · Cam 0102"),
+        (pulled("1", code="D-17"), "Tell IT", "Code D-17"),
+        (fault("2"), "Tell IT", "Code D-17"),
+        (copying("1", 14, 13, eta_s=None), "Leave it", "Copying 14 of 14"),
         (fault("2", code=None, label=None), "Tell IT", "This bay needs IT"),
         (
             bay("1", BayState.WAITING),
@@ -77,7 +79,7 @@ def test_only_a_live_green_and_sealed_bay_may_be_taken(
 def test_a_seal_that_misses_a_file_takes_the_green_away() -> None:
     shown = said(ready("1", done=13))
 
-    assert (shown.word, shown.line) == ("Leave it", "13 of 14 safe")
+    assert (shown.word, plain(shown.line)) == ("Leave it", "13 of 14 safe")
 
 
 def test_a_bay_that_needs_somebody_still_does_when_the_page_is_not_live() -> None:
@@ -90,6 +92,35 @@ def test_an_empty_bay_asks_for_no_camera_that_the_dock_cannot_take() -> None:
 
     assert said(empty, takes=False).line == ""
     assert said(empty, live=False).line == ""
+
+
+def test_a_camera_with_a_fault_keeps_its_code_when_it_is_taken_out() -> None:
+    shown = said(pulled("3", code="D-20"))
+
+    assert (shown.word, shown.treatment) == ("Tell IT", Treatment.DOUBLE)
+    assert "Nothing lost" not in shown.line
+    assert "D-20" in shown.line
+
+
+def test_a_camera_s_number_stands_in_the_same_place_whatever_its_state() -> None:
+    tiles = [said(each) for each in mixed() if each.label]
+
+    assert all(each.camera for each in tiles)
+    assert not any("Cam" in each.line for each in tiles)
+
+
+@pytest.mark.parametrize("what", mixed(), ids=lambda what: what.state)
+def test_no_line_ends_with_a_dot_that_leads_on(what: BayStatus) -> None:
+    assert "· " not in said(what).line
+
+
+def test_a_bar_is_not_at_its_end_while_files_are_missing() -> None:
+    one_large_file = copying("1", 1, 400, bytes_done=995, bytes_total=1000)
+    many_small_ones = copying("1", 399, 400, bytes_done=5, bytes_total=1000)
+
+    assert said(one_large_file).bar == 0
+    assert said(many_small_ones).bar == 0
+    assert said(copying("1", 200, 400, bytes_done=900, bytes_total=1000)).bar == 50
 
 
 def test_a_bar_is_never_full_before_the_seal() -> None:

@@ -1,22 +1,24 @@
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
 from dock_agent.recording import BayState, LinkState
-from dock_agent.watch.status import Queue, Status
+from dock_agent.watch.status import BayStatus, Queue, Status
 from support.boards import (
     FULL,
     NOW,
     OFFLINE,
     ONLINE,
     ROOM,
-    SENT,
     UNSENT,
     bay,
     charging,
     copying,
+    instant,
     mixed,
     owed,
     pulled,
@@ -31,7 +33,7 @@ FORBIDDEN = ("error", "fail", "corrupt")
 
 
 def said(what: Status, *, age_s: float = 0) -> Board:
-    return board(judge(what, NOW + timedelta(seconds=age_s)), LONDON)
+    return board(judge(what, instant(NOW + timedelta(seconds=age_s))), LONDON)
 
 
 def test_the_title_carries_the_whole_verdict() -> None:
@@ -72,6 +74,12 @@ def test_a_camera_that_its_tile_asks_for_is_not_asked_for_twice() -> None:
     assert shown.tiles[0].word == "Re-dock"
 
 
+def test_a_camera_that_sits_in_its_bay_is_not_asked_for() -> None:
+    back = copying("1")
+
+    assert said(status([back], owed=(owed(str(back.camera)),))).owed == ()
+
+
 def test_no_network_is_never_red_and_says_that_videos_are_safe() -> None:
     captive = msgspec.structs.replace(OFFLINE, state=LinkState.CAPTIVE)
 
@@ -93,19 +101,65 @@ def test_the_network_has_a_word_for_each_state(
     assert link_words((msgspec.structs.replace(ONLINE, state=state),)) == words
 
 
+def waiting(count: int, refused: int = 0, age_s: float | None = None) -> Queue:
+    return Queue(waiting=count, bytes=5, oldest_age_s=age_s, refused=refused)
+
+
+def queue(*, bays: Sequence[BayStatus] = (), **facts: Any) -> str:
+    return queue_words(status(bays, **facts)).replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_a_station_without_destinations_claims_no_network_and_nothing_sent() -> None:
     assert link_words(()) == ("", "none")
-    assert queue_words(SENT, ()) == "Kept on this station"
+    assert queue(links=()) == "Kept on this station"
 
 
-def test_what_waits_is_counted_with_the_age_of_the_oldest() -> None:
-    one = Queue(waiting=1, bytes=5, oldest_age_s=None, refused=0)
-    refused = Queue(waiting=0, bytes=0, oldest_age_s=None, refused=2)
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        (UNSENT, "38 objects to send · oldest 3 h 55 min"),
+        (waiting(1), "1 object to send"),
+        (waiting(2, refused=2), "2 need IT"),
+        (waiting(6, refused=3), "3 objects to send · 3 need IT"),
+        (waiting(1, refused=1), "1 needs IT"),
+        (waiting(6, 3, 7200), "3 objects to send · 3 need IT · oldest 2 h"),
+    ],
+)
+def test_what_waits_is_counted_once_with_the_age_of_the_oldest(
+    what: Queue, words: str
+) -> None:
+    assert queue(queue=what) == words
 
-    assert queue_words(UNSENT, (ONLINE,)) == "38 files to send, oldest 3 h 55 min"
-    assert queue_words(one, (ONLINE,)) == "1 file to send"
-    assert queue_words(refused, (ONLINE,)) == "2 need IT"
-    assert queue_words(SENT, (ONLINE,)) == "Everything is sent"
+
+UNTRIED = msgspec.structs.replace(ONLINE, name="other", last_success=None)
+
+
+def test_nothing_is_called_sent_before_a_destination_ever_answered() -> None:
+    assert queue(links=(UNTRIED,)) == "Nothing sent yet"
+    assert queue(links=(UNTRIED, ONLINE)) == "Nothing waits to be sent"
+
+
+@pytest.mark.parametrize(
+    ("bays", "words"),
+    [
+        ([ready("1"), bay("2", BayState.EMPTY)], "Everything is sent"),
+        *(
+            ([ready("1"), bay("2", state)], "Everything here is sent")
+            for state in set(BayState) - {BayState.EMPTY, BayState.SEALED}
+        ),
+    ],
+)
+def test_everything_is_sent_only_when_no_camera_still_holds_something(
+    bays: list[BayStatus], words: str
+) -> None:
+    assert queue(bays=bays) == words
+
+
+def test_everything_is_not_sent_while_a_camera_is_owed() -> None:
+    assert queue(owed=(owed("KT-Z3:KTZ3A00123"),)) == "Everything here is sent"
+
+
+GONE = msgspec.structs.replace(ROOM, free_bytes=0, total_bytes=0)
 
 
 def test_room_is_what_is_free_above_the_reserve() -> None:
@@ -114,6 +168,7 @@ def test_room_is_what_is_free_above_the_reserve() -> None:
     assert room_words(ROOM) == "Room for 412 GB"
     assert room_words(days) == "Room for 412 GB, about 12 days"
     assert room_words(FULL) == "Dock full"
+    assert room_words(GONE) == "Storage is missing"
 
 
 def test_a_full_dock_asks_for_no_camera() -> None:

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web_status.durations import (
+from dock_agent.durations import (
     age_words,
+    ago_words,
     clock_words,
     eta_words,
     moment_words,
@@ -51,6 +52,14 @@ def test_what_is_left_is_rounded_up(seconds: float | None, words: str | None) ->
 )
 def test_an_age_has_at_most_two_units(seconds: float, words: str) -> None:
     assert age_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (0.9, "0 s"), (59.9, "59 s"), (60, "1 min"), (14_100, "3 h 55 min")],
+)
+def test_what_was_just_now_is_told_to_the_second(seconds: float, words: str) -> None:
+    assert ago_words(seconds) == words
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Lengths of time, sizes and instants in words. Pure."""
+"""Lengths of time, sizes and instants in words: the page's and the commands'. Pure."""
 
 import math
 from datetime import datetime
@@ -33,6 +33,11 @@ def age_words(seconds: float) -> str:
     days, rest = divmod(int(seconds), DAY)
     named, hours = "1 day" if days == 1 else f"{days} days", rest // HOUR
     return f"{named} {hours} h" if hours and days < WEEKS else named
+
+
+def ago_words(seconds: float) -> str:
+    """Return how long ago something was: to the second while that says more."""
+    return f"{int(seconds)} s" if 0 <= seconds < MINUTE else age_words(seconds)
 
 
 def _hours(minutes: int) -> str:
