@@ -90,6 +90,28 @@ def test_two_bays_of_one_name_are_refused() -> None:
     assert "bay `1` is there twice" in refusal(twice)
 
 
+@pytest.mark.parametrize(
+    "listen",
+    ["127.0.0.1:0", "127.0.0.1:8480", "[::1]:65535", "station:80", "unix:web.sock"],
+)
+def test_the_page_listens_on_an_address_and_a_port_or_a_socket(listen: str) -> None:
+    config = parse(f'{SMALLEST}\n[web]\nlisten = "{listen}"\n', base=BASE)
+
+    assert config.web.listen == listen
+
+
+@pytest.mark.parametrize(
+    "listen",
+    ["127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:x", "127.0.0.1:", "8480", ":80",
+     "127.0.0.1:٣", "unix:", ""],
+)  # fmt: skip
+def test_a_page_that_could_listen_nowhere_is_refused(listen: str) -> None:
+    said = refusal(f'{SMALLEST}\n[web]\nlisten = "{listen}"\n')
+
+    assert f"[web] listen = '{listen}'" in said
+    assert "address:port" in said
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.toml"):
         load(tmp_path / "absent.toml")
