@@ -29,10 +29,18 @@ from dock_agent.recording import (
     Priority,
     Proof,
 )
-from dock_agent.store import destinations, dockings, transfers, views
+from dock_agent.store import (
+    backlog,
+    confirmations,
+    destinations,
+    dockings,
+    transfers,
+    views,
+)
+from dock_agent.store.confirmations import Confirmed
 from dock_agent.store.db import connect, transaction
 from dock_agent.store.dockings import Docking
-from dock_agent.store.transfers import Confirmed, NewTransfer, Transfer
+from dock_agent.store.transfers import Claim, NewTransfer, Transfer
 
 SIZES = (10_000, 100_000, 1_000_000)
 NOW = Instant(datetime(2026, 3, 5, 8, tzinfo=UTC), 1, "benchmark", trusted=True)
@@ -62,7 +70,7 @@ def fill(conn: sqlite3.Connection, rows: int) -> None:
         dockings.open_docking(conn, Docking(DOCKING, CAMERA, BayName("1"), bag), NOW)
         conn.executemany(
             "INSERT INTO transfer (destination, docking, path, key, size, sha256,"
-            " state, priority, created_at, due_at)"
+            " state, priority, created_at, due)"
             " VALUES (?, ?, ?1 || ?3, ?3, 5000, ?4, 'queued', 1, ?5, ?6)",
             (
                 (MAIN, DOCKING, f"postponed/{n}", DIGEST, stamp(NOW.utc), LATER)
@@ -88,7 +96,8 @@ def measure(conn: sqlite3.Connection) -> Figures:
     def claim(number: int) -> None:
         del number
         with transaction(conn):
-            found = transfers.claim(conn, MAIN, NOW.utc, LEASE)
+            wish = Claim(MAIN, "benchmark", NOW.utc, LEASE)
+            found = transfers.claim(conn, wish)
         if found is None:
             raise SystemExit("the queue lost an object")
         claimed.append(found)
@@ -96,14 +105,14 @@ def measure(conn: sqlite3.Connection) -> Figures:
     def confirm(number: int) -> None:
         with transaction(conn):
             proof = Confirmed(Proof.READ_BACK, DIGEST)
-            transfers.confirm(conn, claimed[number], proof, NOW)
+            confirmations.confirm(conn, claimed[number], proof, NOW)
 
     def look(number: int) -> None:
         del number
-        transfers.waiting(conn)
+        backlog.waiting(conn)
         views.queue(conn)
 
-    base = transfers.confirmed(conn)
+    base = backlog.confirmed(conn)
     added = rate(lambda n: add(base + n))
     return Figures(added, rate(claim), rate(confirm), 1000 / rate(look))
 

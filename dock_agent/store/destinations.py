@@ -5,16 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dock_agent.clock import Instant, stamp, unstamp
+from dock_agent.custody.chain import Event
+from dock_agent.errors import ConfigError
 from dock_agent.recording import DestinationName, LinkState
+from dock_agent.store import custody
 from dock_agent.store.db import writer
 
 
 @dataclass(frozen=True, slots=True)
 class DestinationRow:
-    """One destination as the station remembers it. Times are aware UTC."""
+    """One destination as the station remembers it. Times are aware UTC.
+
+    `place` is where it is, as one string, and `marker` the id that was found or put
+    there; `capabilities` is JSON; `goodput` bytes a second, lately.
+    """
 
     name: DestinationName
     kind: str
+    place: str | None
+    marker: str | None
     link: LinkState
     link_since: datetime | None
     last_success: datetime | None
@@ -22,16 +31,38 @@ class DestinationRow:
     failure: str | None
     try_after: datetime | None
     attempts: int
+    paused: bool
+    capabilities: str
+    goodput: int | None
+    goodput_at: datetime | None
 
 
 @writer
-def ensure(conn: sqlite3.Connection, name: DestinationName, kind: str) -> None:
+def ensure(
+    conn: sqlite3.Connection, name: DestinationName, kind: str, place: str | None = None
+) -> None:
     """Know a destination from the configuration."""
     conn.execute(
-        "INSERT INTO destination (name, kind, link) VALUES (?, ?, 'unknown')"
-        " ON CONFLICT (name) DO UPDATE SET kind = excluded.kind",
-        (name, kind),
+        "INSERT INTO destination (name, kind, place, link)"
+        " VALUES (:name, :kind, :place, 'unknown') ON CONFLICT (name) DO UPDATE"
+        " SET kind = excluded.kind, place = coalesce(place, excluded.place)",
+        {"name": name, "kind": kind, "place": place},
     )
+
+
+@writer
+def bind(
+    conn: sqlite3.Connection, name: DestinationName, marker: str, at: Instant
+) -> None:
+    """Remember the id of the place, once: no other place is this destination."""
+    cursor = conn.execute(
+        "UPDATE destination SET marker = ? WHERE name = ? AND marker IS NULL",
+        (marker, name),
+    )
+    if cursor.rowcount != 1:
+        return  # another thread was faster; the next look holds it against this one
+    facts = {"destination": name, "marker": marker}
+    custody.append(conn, Event("destination bound", facts=facts), at)
 
 
 @writer
@@ -51,7 +82,7 @@ def answered(
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A destination that could not be reached: why, and when it is tried again."""
+    """A destination that takes nothing now: why, and when it is tried again."""
 
     link: LinkState
     failure: str
@@ -78,14 +109,58 @@ def silent(
     )
 
 
+@writer
+def wake(conn: sqlite3.Connection, name: DestinationName | None = None) -> None:
+    """Let no destination (or not this one) rest any longer: the network changed."""
+    conn.execute(
+        "UPDATE destination SET try_after = NULL WHERE :name IS NULL OR name = :name",
+        {"name": name},
+    )
+
+
+@writer
+def pause(
+    conn: sqlite3.Connection, name: DestinationName, at: Instant, *, paused: bool
+) -> None:
+    """A person holds a destination back, or lets it go; `ConfigError` if unknown."""
+    cursor = conn.execute(
+        "UPDATE destination SET paused = ? WHERE name = ?", (paused, name)
+    )
+    if cursor.rowcount != 1:
+        raise ConfigError(f"no destination is called {name}")
+    facts = {"destination": name, "asked": "to wait" if paused else "to go on"}
+    custody.append(conn, Event("order", facts=facts), at)
+
+
+@writer
+def learnt(conn: sqlite3.Connection, name: DestinationName, capabilities: str) -> None:
+    """Keep what the place was found to do, as JSON."""
+    conn.execute(
+        "UPDATE destination SET capabilities = ? WHERE name = ?", (capabilities, name)
+    )
+
+
+@writer
+def measured(
+    conn: sqlite3.Connection, name: DestinationName, goodput: int, at: Instant
+) -> None:
+    """Keep how fast it goes, in bytes a second."""
+    conn.execute(
+        "UPDATE destination SET goodput = ?, goodput_at = ? WHERE name = ?",
+        (goodput, stamp(at.utc), name),
+    )
+
+
 def every(conn: sqlite3.Connection) -> list[DestinationRow]:
     """Return all of them by name."""
     return [_row(row) for row in conn.execute("SELECT * FROM destination ORDER BY 1")]
 
 
 def get(conn: sqlite3.Connection, name: DestinationName) -> DestinationRow:
-    """Return one destination that the configuration names."""
+    """Return one destination; raise `ConfigError` if the station never knew it."""
     row = conn.execute("SELECT * FROM destination WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        raise ConfigError(f"no destination is called {name}")
     return _row(row)
 
 
@@ -94,14 +169,8 @@ def _time(text: str | None) -> datetime | None:
 
 
 def _row(row: sqlite3.Row) -> DestinationRow:
-    return DestinationRow(
-        name=DestinationName(row["name"]),
-        kind=row["kind"],
-        link=LinkState(row["link"]),
-        link_since=_time(row["link_since"]),
-        last_success=_time(row["last_success"]),
-        last_failure=_time(row["last_failure"]),
-        failure=row["failure"],
-        try_after=_time(row["try_after"]),
-        attempts=row["attempts"],
-    )
+    facts = {column: row[column] for column in DestinationRow.__dataclass_fields__}
+    times = ("link_since", "last_success", "last_failure", "try_after", "goodput_at")
+    facts |= {column: _time(row[column]) for column in times}
+    facts |= {"link": LinkState(row["link"]), "paused": bool(row["paused"])}
+    return DestinationRow(**facts)

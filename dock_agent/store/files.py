@@ -179,11 +179,6 @@ def quarantined(
         (reason, file_id),
     )
     _one(cursor, file_id, FileState.VERIFIED)
-    conn.execute(
-        "UPDATE transfer SET state = 'refused', failure = 'quarantined here'"
-        " WHERE file = ? AND state IN ('queued', 'sending')",
-        (file_id,),
-    )
     _tell(conn, "quarantined", file_id, at)
 
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dock_agent.recording import CameraId, DockingId, RecordingId
+from dock_agent.recording import CameraId, DockingId, FileId, RecordingId
 from dock_agent.store.db import writer
 
 
@@ -16,6 +16,19 @@ class NewRecording:
     name: str
     start: str
     officer: str | None = None
+
+
+def of_file(conn: sqlite3.Connection, file: FileId) -> NewRecording | None:
+    """Return the recording that a file belongs to; None if to none."""
+    row = conn.execute(
+        "SELECT recording.* FROM recording JOIN file ON file.recording = recording.id"
+        " WHERE file.id = ?",
+        (file,),
+    ).fetchone()
+    if row is None:
+        return None
+    ident = RecordingId(row["id"])
+    return NewRecording(ident, row["name"], row["start"], row["officer"])
 
 
 @writer

@@ -65,6 +65,7 @@ CREATE TABLE file (
 CREATE INDEX file_sha256 ON file (sha256) WHERE sha256 IS NOT NULL;
 CREATE INDEX file_path ON file (path) WHERE state = 'verified';
 CREATE INDEX file_recording ON file (recording);
+CREATE INDEX file_held_by ON file (held_by) WHERE held_by IS NOT NULL;
 CREATE INDEX file_state ON file (docking, state, size);
 
 CREATE TABLE part (                     -- PART_SIZE bytes each, from the offload
@@ -77,6 +78,8 @@ CREATE TABLE part (                     -- PART_SIZE bytes each, from the offloa
 CREATE TABLE destination (
     name TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
+    place TEXT,                         -- where it is; another place is another name
+    marker TEXT,                        -- the id that the place was given
     link TEXT NOT NULL,
     link_since TEXT,
     last_success TEXT,
@@ -84,8 +87,10 @@ CREATE TABLE destination (
     failure TEXT,                       -- in words
     try_after TEXT,                     -- the whole destination rests until then
     attempts INTEGER NOT NULL DEFAULT 0,
+    paused INTEGER NOT NULL DEFAULT 0,  -- 1: a person holds it back
     capabilities TEXT NOT NULL DEFAULT '{}',
-    clock_offset_ms INTEGER
+    goodput INTEGER,                    -- bytes a second, lately
+    goodput_at TEXT
 ) STRICT;
 
 CREATE TABLE transfer (
@@ -99,9 +104,11 @@ CREATE TABLE transfer (
     sha256 TEXT NOT NULL,
     state TEXT NOT NULL,
     priority INTEGER NOT NULL CHECK (priority IN (1, 2)),
+    rank INTEGER NOT NULL DEFAULT 0,    -- smaller goes first: newest incident
     created_at TEXT NOT NULL,
-    due_at TEXT NOT NULL,
+    due TEXT NOT NULL DEFAULT '',       -- empty: now
     attempts INTEGER NOT NULL DEFAULT 0,
+    lease_owner TEXT,
     lease_until TEXT,
     upload TEXT,                        -- the destination's handle
     generation INTEGER NOT NULL DEFAULT 0,
@@ -110,16 +117,20 @@ CREATE TABLE transfer (
     version TEXT,
     proof TEXT,
     confirmed_at TEXT,
+    looked_at TEXT,                     -- when the destination was last asked again
     failure TEXT,
     UNIQUE (destination, key)
 ) STRICT;
-CREATE INDEX transfer_queued ON transfer (destination, priority, due_at, id)
+CREATE INDEX transfer_queued ON transfer (destination, priority, due, rank, id)
     WHERE state = 'queued';
-CREATE INDEX transfer_sending ON transfer (lease_until) WHERE state = 'sending';
+CREATE INDEX transfer_sending ON transfer (destination, lease_until)
+    WHERE state = 'sending';
 CREATE INDEX transfer_unsent ON transfer (destination, state, created_at)
     WHERE state <> 'confirmed';
 CREATE INDEX transfer_docking ON transfer (docking, destination, state);
 CREATE INDEX transfer_file ON transfer (file);
+CREATE INDEX transfer_looked ON transfer (destination, looked_at, id)
+    WHERE state = 'confirmed';
 
 CREATE TABLE backlog (                  -- sums over transfer, kept by its triggers
     destination TEXT NOT NULL,

@@ -1,34 +1,40 @@
 """The queue: one row for each object and destination, claimed by lease.
 
-A docking's `tagmanifest.sig` stays blocked until everything else of it is
-confirmed there, so that its presence means the docking is complete.
+A docking's `tagmanifest.sig` stays blocked until everything else of it, and what
+earlier dockings hold for it, is confirmed there, so that its presence means the
+docking is complete. A lease has an owner: what another worker took over is no
+longer this one's to write.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from dock_agent.clock import Instant, stamp, unstamp
+from dock_agent.clock import Instant, stamp
 from dock_agent.custody.chain import Event
-from dock_agent.errors import StoreError
+from dock_agent.errors import LeaseLost
 from dock_agent.recording import (
     DestinationName,
     Digest,
     DockingId,
     FileId,
     Priority,
-    Proof,
     TransferId,
     TransferState,
 )
 from dock_agent.store import custody
 from dock_agent.store.db import writer
 
+FARTHEST = timedelta(days=1)  # no wait and no lease is longer: the clock was set back
+
 
 @dataclass(frozen=True, slots=True)
 class NewTransfer:
-    """An object to send. `path` is below the vault, `key` at the destination."""
+    """An object to send. `path` is below the vault, `key` at the destination.
+
+    `rank` orders what has one priority: the smaller goes first.
+    """
 
     docking: DockingId
     path: str
@@ -37,12 +43,13 @@ class NewTransfer:
     sha256: Digest
     file: FileId | None = None
     priority: Priority = Priority.NORMAL
+    rank: int = 0
     state: TransferState = TransferState.QUEUED
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One object on its way to one destination."""
+    """One object on its way to one destination. `lease_owner` is who claimed it."""
 
     id: TransferId
     destination: DestinationName
@@ -53,11 +60,14 @@ class Transfer:
     size: int
     sha256: Digest
     state: TransferState
+    priority: Priority
     attempts: int
-    due_at: datetime
+    lease_owner: str | None
     upload: str | None
     generation: int
     sent: int
+    etag: str | None
+    version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +76,19 @@ class Step:
 
     upload: str | None
     generation: int
-    parts: Sequence[tuple[int, str]]  # number from 1, ETag
+    parts: Sequence[tuple[int, str]]  # number from 1, ETag: the new ones
     sent: int  # bytes acknowledged
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
-    """The destination's proof."""
+class Claim:
+    """Who claims for which destination, for how long, and what may go now."""
 
-    proof: Proof
-    sha256: Digest
-    etag: str = ""
-    version: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What is not confirmed yet. `oldest` is when the first of it was queued."""
-
-    count: int
-    size: int
-    refused: int
-    oldest: datetime | None
+    destination: DestinationName
+    owner: str
+    now: datetime
+    lease: timedelta
+    priorities: Collection[Priority] = tuple(Priority)
 
 
 @writer
@@ -98,77 +99,136 @@ def add(
     at: Instant,
 ) -> None:
     """Queue an object for each destination; one that is there already stays."""
+    facts = asdict(new) | {"now": stamp(at.utc)}
     conn.executemany(
         "INSERT INTO transfer (destination, docking, file, path, key, size, sha256,"
-        " state, priority, created_at, due_at) VALUES (:destination, :docking, :file,"
-        " :path, :key, :size, :sha256, :state, :priority, :now, :now)"
+        " state, priority, rank, created_at) VALUES (:destination, :docking, :file,"
+        " :path, :key, :size, :sha256, :state, :priority, :rank, :now)"
         " ON CONFLICT (destination, key) DO NOTHING",
+        [facts | {"destination": destination} for destination in destinations],
+    )
+
+
+@writer
+def add_files(
+    conn: sqlite3.Connection,
+    docking: DockingId,
+    destination: DestinationName,
+    at: Instant,
+) -> None:
+    """Queue a docking's verified files for one more destination.
+
+    Priority and rank are those of another destination's rows, where there are any.
+    """
+    conn.execute(
+        "INSERT INTO transfer (destination, docking, file, path, key, size, sha256,"
+        " state, priority, rank, created_at) SELECT :destination, file.docking,"
+        " file.id, docking.bag || '/data/' || file.stored,"
+        " docking.bag || '/data/' || file.stored, file.size, file.sha256, 'queued',"
+        " coalesce((SELECT min(priority) FROM transfer WHERE file = file.id), 2),"
+        " -(file.mtime_ns / 1000000000), :now"
+        " FROM file JOIN docking ON docking.id = file.docking"
+        " WHERE file.docking = :docking AND file.state = 'verified'"
+        " ON CONFLICT (destination, key) DO NOTHING",
+        {"destination": destination, "docking": docking, "now": stamp(at.utc)},
+    )
+
+
+@writer
+def claim(conn: sqlite3.Connection, wish: Claim) -> Transfer | None:
+    """Take the next object that is due, for the length of the lease.
+
+    One seek in a partial index for each priority: O(log n), however many rows
+    wait or are postponed. Rows whose lease ran out (that is a try), and rows whose
+    time has come, are ready again first; a time that lies too far ahead was written
+    before the clock was set back.
+    """
+    now, far = stamp(wish.now), stamp(wish.now + FARTHEST)
+    _wake(conn, wish.destination, now, far)
+    for priority in sorted(wish.priorities):
+        row = conn.execute(
+            "SELECT * FROM transfer INDEXED BY transfer_queued WHERE state = 'queued'"
+            " AND destination = ? AND priority = ? AND due = ''"
+            " ORDER BY rank, id LIMIT 1",
+            (wish.destination, priority),
+        ).fetchone()
+        if row is not None:
+            until = stamp(wish.now + wish.lease)
+            conn.execute(
+                "UPDATE transfer SET state = 'sending', lease_owner = ?,"
+                " lease_until = ? WHERE id = ?",
+                (wish.owner, until, row["id"]),
+            )
+            return transfer(row, state=TransferState.SENDING, lease_owner=wish.owner)
+    return None
+
+
+def _wake(
+    conn: sqlite3.Connection, destination: DestinationName, now: str, far: str
+) -> None:
+    conn.execute(
+        "UPDATE transfer INDEXED BY transfer_sending SET state = 'queued', due = '',"
+        " attempts = attempts + 1, lease_owner = NULL, lease_until = NULL"
+        " WHERE state = 'sending' AND destination = ?"
+        " AND (lease_until <= ? OR lease_until > ?)",
+        (destination, now, far),
+    )
+    conn.executemany(
+        "UPDATE transfer INDEXED BY transfer_queued SET due = ''"
+        " WHERE state = 'queued' AND destination = ? AND priority = ?"
+        " AND due > ? AND due <= ?",
         [
-            asdict(new) | {"destination": destination, "now": stamp(at.utc)}
-            for destination in destinations
+            (destination, priority, low, high)
+            for priority in Priority
+            for low, high in (("", now), (far, "~"))
         ],
     )
 
 
 @writer
-def claim(
-    conn: sqlite3.Connection,
-    destination: DestinationName,
-    now: datetime,
-    lease: timedelta,
-) -> Transfer | None:
-    """Take the next object that is due, for the length of the lease.
+def renew(conn: sqlite3.Connection, transfer: Transfer, until: datetime) -> None:
+    """Keep the lease while bytes still move; raise `LeaseLost` if it was lost."""
+    cursor = conn.execute(
+        "UPDATE transfer SET lease_until = ?"
+        " WHERE id = ? AND state = 'sending' AND lease_owner = ?",
+        (stamp(until), transfer.id, transfer.lease_owner),
+    )
+    one(cursor, transfer)
 
-    One seek in a partial index for each priority: O(log n), however many rows
-    wait or are postponed. Rows whose lease ran out are queued again first.
+
+@writer
+def remember(conn: sqlite3.Connection, transfer: Transfer, step: Step) -> None:
+    """Keep how far an upload got: what a restart resumes from.
+
+    Tries that get one upload farther each time are no failures of the object.
     """
-    moment = stamp(now)
-    conn.execute(
-        "UPDATE transfer INDEXED BY transfer_sending SET state = 'queued',"
-        " lease_until = NULL WHERE state = 'sending' AND lease_until <= ?",
-        (moment,),
-    )
-    for priority in Priority:
-        row = conn.execute(
-            "SELECT * FROM transfer INDEXED BY transfer_queued WHERE state = 'queued'"
-            " AND destination = ? AND priority = ? AND due_at <= ?"
-            " ORDER BY due_at, id LIMIT 1",
-            (destination, priority, moment),
-        ).fetchone()
-        if row is not None:
-            conn.execute(
-                "UPDATE transfer SET state = 'sending', lease_until = ? WHERE id = ?",
-                (stamp(now + lease), row["id"]),
-            )
-            return _claimed(row)
-    return None
-
-
-@writer
-def renew(conn: sqlite3.Connection, transfer: TransferId, until: datetime) -> None:
-    """Keep the lease while bytes still move; raise `StoreError` if it was lost."""
+    farther = step.generation == transfer.generation and step.sent > transfer.sent
     cursor = conn.execute(
-        "UPDATE transfer SET lease_until = ? WHERE id = ? AND state = 'sending'",
-        (stamp(until), transfer),
+        "UPDATE transfer SET upload = ?, generation = ?, sent = ?,"
+        " attempts = CASE WHEN ? THEN 0 ELSE attempts END"
+        " WHERE id = ? AND state = 'sending' AND lease_owner = ?",
+        (
+            step.upload,
+            step.generation,
+            step.sent,
+            farther,
+            transfer.id,
+            transfer.lease_owner,
+        ),
     )
-    _one(cursor, transfer)
-
-
-@writer
-def remember(conn: sqlite3.Connection, transfer: TransferId, step: Step) -> None:
-    """Keep how far an upload got: what a restart resumes from."""
-    cursor = conn.execute(
-        "UPDATE transfer SET upload = ?, generation = ?, sent = ?"
-        " WHERE id = ? AND state = 'sending'",
-        (step.upload, step.generation, step.sent, transfer),
-    )
-    _one(cursor, transfer)
+    one(cursor, transfer)
     conn.executemany(
         "INSERT INTO transfer_part (transfer, generation, number, etag)"
         " VALUES (?, ?, ?, ?) ON CONFLICT (transfer, generation, number)"
         " DO UPDATE SET etag = excluded.etag",
-        [(transfer, step.generation, number, etag) for number, etag in step.parts],
+        [(transfer.id, step.generation, number, etag) for number, etag in step.parts],
     )
+
+
+def attempts(conn: sqlite3.Connection, transfer: Transfer) -> int:
+    """Return how often it was tried in vain before, as it stands now."""
+    row = conn.execute("SELECT attempts FROM transfer WHERE id = ?", (transfer.id,))
+    return int(row.fetchone()[0])
 
 
 def acknowledged(
@@ -184,58 +244,27 @@ def acknowledged(
 
 
 @writer
-def confirm(
-    conn: sqlite3.Connection, transfer: Transfer, told: Confirmed, at: Instant
+def postpone(
+    conn: sqlite3.Connection, transfer: Transfer, due: datetime, failure: str
 ) -> None:
-    """The destination proved the whole object; free the seal if it was the last.
-
-    Raises `StoreError` unless it is a proof, and about these bytes.
-    """
-    if told.proof is Proof.NONE or told.sha256 != transfer.sha256:
-        raise StoreError(f"transfer {transfer.id}: {told.proof} proves nothing")
+    """It did not go this time: the row waits until `due`, also across restarts."""
     cursor = conn.execute(
-        "UPDATE transfer SET state = 'confirmed', proof = ?, etag = ?, version = ?,"
-        " confirmed_at = ?, sent = size, lease_until = NULL, failure = NULL"
-        " WHERE id = ? AND state = 'sending'",
-        (told.proof, told.etag, told.version, stamp(at.utc), transfer.id),
+        "UPDATE transfer SET state = 'queued', due = ?, failure = ?,"
+        " attempts = attempts + 1, lease_owner = NULL, lease_until = NULL"
+        " WHERE id = ? AND state = 'sending' AND lease_owner = ?",
+        (stamp(due), failure, transfer.id, transfer.lease_owner),
     )
-    _one(cursor, transfer.id)
-    conn.execute("DELETE FROM transfer_part WHERE transfer = ?", (transfer.id,))
-    facts = {
-        "destination": transfer.destination,
-        "key": transfer.key,
-        "sha256": transfer.sha256,
-        "proof": told.proof.value,
-        "etag": told.etag,
-        "version": told.version,
-    }
-    custody.append(conn, Event("confirmed", transfer.docking, facts), at)
-    _free(conn, transfer, at)
-
-
-def _free(conn: sqlite3.Connection, done: Transfer, at: Instant) -> None:
-    conn.execute(
-        "UPDATE transfer SET state = 'queued', due_at = ?3 WHERE docking = ?1"
-        " AND destination = ?2 AND state = 'blocked' AND NOT EXISTS ("
-        "  SELECT 1 FROM transfer AS other WHERE other.docking = ?1"
-        "  AND other.destination = ?2"
-        "  AND other.state IN ('queued', 'sending', 'refused'))",
-        (done.docking, done.destination, stamp(at.utc)),
-    )
+    one(cursor, transfer)
 
 
 @writer
-def postpone(
-    conn: sqlite3.Connection, transfer: TransferId, due_at: datetime, failure: str
-) -> None:
-    """Unreachable: the row waits until `due_at`, also across restarts."""
-    cursor = conn.execute(
-        "UPDATE transfer SET state = 'queued', due_at = ?, failure = ?,"
-        " attempts = attempts + 1, lease_until = NULL"
-        " WHERE id = ? AND state = 'sending'",
-        (stamp(due_at), failure, transfer),
+def release(conn: sqlite3.Connection, transfer: Transfer) -> None:
+    """Give the row back as it is: this worker was asked to stop."""
+    conn.execute(
+        "UPDATE transfer SET state = 'queued', due = '', lease_owner = NULL,"
+        " lease_until = NULL WHERE id = ? AND state = 'sending' AND lease_owner = ?",
+        (transfer.id, transfer.lease_owner),
     )
-    _one(cursor, transfer)
 
 
 @writer
@@ -245,55 +274,27 @@ def refuse(
     """A person must look; nothing more is tried by itself."""
     cursor = conn.execute(
         "UPDATE transfer SET state = 'refused', failure = ?,"
-        " attempts = attempts + 1, lease_until = NULL"
-        " WHERE id = ? AND state = 'sending'",
-        (failure, transfer.id),
+        " attempts = attempts + 1, lease_owner = NULL, lease_until = NULL"
+        " WHERE id = ? AND state = 'sending' AND lease_owner = ?",
+        (failure, transfer.id, transfer.lease_owner),
     )
-    _one(cursor, transfer.id)
+    one(cursor, transfer)
     facts = {"destination": transfer.destination, "key": transfer.key}
     facts["reason"] = failure
     custody.append(conn, Event("refused", transfer.docking, facts), at)
 
 
-@writer
-def ask_again(conn: sqlite3.Connection, transfer: TransferId, at: Instant) -> None:
-    """A person says: try once more."""
-    cursor = conn.execute(
-        "UPDATE transfer SET state = 'queued', due_at = ?, failure = NULL"
-        " WHERE id = ? AND state = 'refused'",
-        (stamp(at.utc), transfer),
-    )
-    _one(cursor, transfer)
-
-
-def waiting(conn: sqlite3.Connection) -> Waiting:
-    """Sum up what is not confirmed, over all destinations. However much: O(1)."""
-    row = conn.execute(
-        "SELECT coalesce(sum(count), 0) AS count, coalesce(sum(size), 0) AS size,"
-        " coalesce(sum(count) FILTER (WHERE state = 'refused'), 0) AS refused,"
-        " min((SELECT min(created_at) FROM transfer WHERE state <> 'confirmed'"
-        "  AND state = backlog.state AND destination = backlog.destination)) AS oldest"
-        " FROM backlog WHERE state <> 'confirmed'"
-    ).fetchone()
-    oldest = None if row["oldest"] is None else unstamp(row["oldest"])
-    return Waiting(row["count"], row["size"], row["refused"], oldest)
-
-
-def confirmed(conn: sqlite3.Connection) -> int:
-    """Count what the destinations have proved."""
-    row = conn.execute(
-        "SELECT coalesce(sum(count), 0) FROM backlog WHERE state = 'confirmed'"
-    ).fetchone()
-    return int(row[0])
-
-
-def _one(cursor: sqlite3.Cursor, transfer: TransferId) -> None:
+def one(cursor: sqlite3.Cursor, transfer: Transfer) -> None:
+    """Raise `LeaseLost` unless a change met the row that this worker holds."""
     if cursor.rowcount != 1:
-        raise StoreError(f"transfer {transfer} is no longer this worker's")
+        raise LeaseLost(f"transfer {transfer.id} is no longer this worker's")
 
 
-def _claimed(row: sqlite3.Row) -> Transfer:
+def transfer(row: sqlite3.Row, **known: object) -> Transfer:
+    """Return a row as the object that it is, with what is known besides."""
     facts = {column: row[column] for column in Transfer.__dataclass_fields__}
-    facts["state"] = TransferState.SENDING
-    facts["due_at"] = unstamp(row["due_at"])
-    return Transfer(**facts)
+    facts |= {
+        "state": TransferState(row["state"]),
+        "priority": Priority(row["priority"]),
+    }
+    return Transfer(**(facts | known))

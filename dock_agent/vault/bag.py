@@ -235,6 +235,8 @@ def _say(
         for name, content in tags.items():
             new = _transfer(docking, docking.bag / name, content)
             transfers.add(conn, new, sealer.destinations, at)
+        for destination in sealer.destinations:  # known since it was docked, perhaps
+            transfers.add_files(conn, docking.id, destination, at)
         dockings.set_state(conn, docking.id, change, at)
 
 

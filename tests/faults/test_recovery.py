@@ -12,7 +12,7 @@ from dock_agent.offload.recover import recover
 from dock_agent.offload.settle import Recovered, StillWritten, close_old, settle
 from dock_agent.recording import DockingState, FileState
 from dock_agent.simulated.dock import StoryDisk
-from dock_agent.store import custody, dockings, transfers
+from dock_agent.store import backlog, custody, dockings
 from dock_agent.store.dockings import Docking
 from dock_agent.vault.lock import lock_bag
 from support.bench import Bench
@@ -87,7 +87,7 @@ def test_a_named_file_whose_last_commit_is_missing_is_adopted(
     assert found.adopted > 0
     adopted = [s for s in states(bench, docking).values() if s is FileState.VERIFIED]
     assert len(adopted) == found.adopted
-    assert transfers.waiting(bench.conn).count == found.adopted
+    assert backlog.waiting(bench.conn).count == found.adopted
     whole_again(bench, source)
 
 

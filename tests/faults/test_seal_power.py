@@ -10,7 +10,7 @@ import pytest
 from dock_agent.errors import NoRoom, VaultUnusable
 from dock_agent.recording import Digest, DockingId, DockingState
 from dock_agent.simulated.disk import PowerCut, SimulatedDisk
-from dock_agent.store import custody, dockings, transfers
+from dock_agent.store import backlog, custody, dockings
 from dock_agent.vault.bag import Sealer, seal
 from dock_agent.vault.disk import Disk
 from dock_agent.vault.verify import verify_bag
@@ -62,14 +62,15 @@ def wrong(books: Books, disk: Disk, docking: DockingId) -> list[str]:
 
 def test_a_sealed_docking_says_so_once_and_queues_its_own_files(books: Books) -> None:
     disk, docking = checked(books, 1)
-    before = transfers.waiting(books.conn).count
+    before = backlog.waiting(books.conn).count
 
     told = seal(books.conn, sealer(books, disk), docking)
 
     assert (told.complete, told.safe, told.files) == (True, 3, 3)
     assert wrong(books, disk, docking) == []
     assert books.told(docking).count("sealed") == 1
-    assert transfers.waiting(books.conn).count == before + 2 * 8
+    for_nas = len(FILES)  # they were queued for the other one only
+    assert backlog.waiting(books.conn).count == before + 2 * 8 + for_nas
     (facts,) = books.facts(docking, "sealed")
     KEY.public.verify(bytes.fromhex(facts["signature"]), read_signed(disk, docking))
 

@@ -16,7 +16,7 @@ from dock_agent.offload.scan import MountedSource
 from dock_agent.offload.settle import StillWritten
 from dock_agent.recording import DockingState, FileState, TransferState
 from dock_agent.simulated.dock import StoryDisk
-from dock_agent.store import custody, dockings, files, transfers, views
+from dock_agent.store import backlog, custody, dockings, files, views
 from dock_agent.vault.layout import PART
 from dock_agent.vault.lock import lock_bag
 from dock_agent.vault.verify import verify_bag
@@ -374,7 +374,8 @@ def test_a_seal_that_fails_is_never_taken_for_one(bench: Bench, camera: Path) ->
 def test_no_listed_file_is_left_out_of_the_count(bench: Bench, camera: Path) -> None:
     bench.dock(camera)
 
-    assert Listed(len(SIZES), sum(SIZES.values())) in bench.events
+    size = sum(SIZES.values())
+    assert Listed(len(SIZES), size, fresh=size) in bench.events
 
 
 def test_every_file_and_every_file_of_the_bag_is_queued_and_the_seal_last(
@@ -391,7 +392,7 @@ def test_every_file_and_every_file_of_the_bag_is_queued_and_the_seal_last(
     lines = {line.state: line.count for line in views.queue(bench.conn)}
     assert queued == there
     assert lines[TransferState.BLOCKED] == 1
-    assert transfers.waiting(bench.conn).count == len(there)
+    assert backlog.waiting(bench.conn).count == len(there)
 
 
 def test_the_custody_log_tells_of_each_file_with_its_proof(

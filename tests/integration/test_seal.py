@@ -11,7 +11,7 @@ from dock_agent.errors import FixityError, StoreError
 from dock_agent.offload.messages import AllPassed, Named
 from dock_agent.offload.recover import recover
 from dock_agent.recording import DockingState, TransferState
-from dock_agent.store import files, transfers
+from dock_agent.store import backlog, files, orders
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Docking
 from dock_agent.vault.bag import seal
@@ -187,10 +187,15 @@ def test_a_quarantined_file_keeps_its_docking_incomplete(
     with transaction(bench.conn):
         at = bench.clock.now()
         files.quarantined(bench.conn, victim.id, "differs", at)
+        orders.withdraw(bench.conn, victim.id, at)
 
     told = seal(bench.conn, bench.sealer, docking.id)
 
     assert (told.complete, told.safe, told.files) == (False, 2, 3)
     assert "VIDEO/1.MP4" not in (bench.bag(docking) / manifest.MANIFEST).read_text()
     assert wrong(bench, docking) == []
-    assert transfers.waiting(bench.conn).refused == 1
+    row = bench.conn.execute(
+        "SELECT state FROM transfer WHERE file = ?", (victim.id,)
+    ).fetchone()
+    assert row["state"] == TransferState.WITHDRAWN
+    assert backlog.waiting(bench.conn).refused == 0

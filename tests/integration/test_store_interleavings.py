@@ -21,8 +21,9 @@ from dock_agent.recording import (
     FileState,
     TransferState,
 )
-from dock_agent.store import custody, dockings, files, transfers
+from dock_agent.store import backlog, custody, dockings, files, orders, transfers
 from dock_agent.store.db import transaction
+from dock_agent.store.orders import Which
 from dock_agent.store.transfers import Transfer
 from support.books import MAIN, NAS, Books, ident
 
@@ -130,11 +131,11 @@ class Station(RuleBasedStateMachine):
             with transaction(conn):
                 if end == "postpone":
                     due = self.books.at.utc + timedelta(minutes=1)
-                    transfers.postpone(conn, one.id, due, "no answer")
+                    transfers.postpone(conn, one, due, "no answer")
                 elif end == "refuse":
                     transfers.refuse(conn, one, "no", self.books.at)
                 else:
-                    transfers.ask_again(conn, one.id, self.books.at)
+                    orders.ask_again(conn, Which(ids=[one.id]), self.books.at)
 
     @rule(minutes=st.integers(1, 10))
     def wait(self, minutes: int) -> None:
@@ -164,7 +165,7 @@ class Station(RuleBasedStateMachine):
     @invariant()
     def every_confirmation_has_its_event(self) -> None:
         events = custody.log(self.books.conn).count('"kind":"confirmed"')
-        rows = transfers.confirmed(self.books.conn)
+        rows = backlog.confirmed(self.books.conn)
 
         assert events == rows
 

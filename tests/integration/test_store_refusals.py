@@ -21,16 +21,20 @@ from dock_agent.errors import (
 )
 from dock_agent.recording import BayName, Digest, Proof
 from dock_agent.store import (
+    backlog,
     cameras,
+    confirmations,
     custody,
     destinations,
     dockings,
     files,
     inventory,
+    orders,
     recordings,
     station,
     transfers,
 )
+from dock_agent.store.confirmations import Confirmed
 from dock_agent.store.db import (
     connect,
     connect_readonly,
@@ -40,7 +44,6 @@ from dock_agent.store.db import (
     writer,
 )
 from dock_agent.store.schema import STEPS
-from dock_agent.store.transfers import Confirmed
 from support.books import CAMERA, DIGEST, MAIN, Books
 
 HOLDER = """
@@ -52,12 +55,15 @@ print("held", flush=True)
 sys.stdin.read()
 """
 MODULES = (
+    backlog,
     cameras,
+    confirmations,
     custody,
     destinations,
     dockings,
     files,
     inventory,
+    orders,
     recordings,
     station,
     transfers,
@@ -122,7 +128,7 @@ def test_what_is_no_database_is_called_damaged_at_once(
     with pytest.raises(StoreDamaged) as raised:
         opened(tmp_path / "store.db")
 
-    assert "rebuilt from the vault" in raised.value.hint
+    assert "evidence itself is in the vault" in raised.value.hint
 
 
 def test_damage_that_a_page_comes_across_is_called_damage(path: Path) -> None:
@@ -247,18 +253,14 @@ def test_two_threads_never_lose_an_update(path: Path) -> None:
 
 
 def test_every_function_that_writes_refuses_to_outside_a_transaction() -> None:
-    marked = {
-        "ask_again",
-        "set_vault_id",
-        "sign_with",
-        "seen",
-        "ensure",
-        "answered",
-        "silent",
-    }
+    marked = {"set_vault_id", "sign_with", "seen"}
+    marked |= {"ensure", "bind", "answered", "silent", "wake", "pause"}
+    marked |= {"learnt", "measured"}
+    marked |= {"ask_again", "hold_back", "let_go", "withdraw", "looked"}
     marked |= {"open_docking", "set_state", "proved", "named"}
     marked |= {"matched", "missed", "quarantined", "add", "claim", "renew"}
-    marked |= {"remember", "confirm", "postpone", "refuse"}
+    marked |= {"remember", "confirm", "free_seals", "postpone", "refuse"}
+    marked |= {"add_files", "release"}
 
     found = {
         name
@@ -364,7 +366,7 @@ def test_a_mistake_of_ours_in_a_proof_confirms_nothing(tmp_path: Path) -> None:
 
     def attempt(proof: Confirmed) -> None:
         with transaction(books.conn):
-            transfers.confirm(books.conn, transfer, proof, books.at)
+            confirmations.confirm(books.conn, transfer, proof, books.at)
 
     for proof in (
         Confirmed(Proof.NONE, DIGEST),
@@ -373,5 +375,5 @@ def test_a_mistake_of_ours_in_a_proof_confirms_nothing(tmp_path: Path) -> None:
         with pytest.raises(DockError, match="proves nothing"):
             attempt(proof)
 
-    assert transfers.confirmed(books.conn) == 0
+    assert backlog.confirmed(books.conn) == 0
     books.close()

@@ -16,7 +16,7 @@ from dock_agent.recording import (
     FileState,
     RecordingId,
 )
-from dock_agent.store import files, inventory, recordings, transfers, views
+from dock_agent.store import backlog, files, inventory, recordings, views
 from dock_agent.store.db import transaction
 from dock_agent.store.files import Tally
 from dock_agent.store.inventory import Listing, NewFile
@@ -178,6 +178,21 @@ def test_a_file_s_log_is_its_docking_s_and_its_own_and_nobody_else_s(
     assert not any("x/data" in line for line in lines)
 
 
+def test_a_file_s_log_tells_of_its_docking_s_seal(books: Books) -> None:
+    docking = books.open()
+    (file,) = books.inventory(docking, ["0001.MP4"])
+    books.prove(file)
+    books.name(file)
+    books.move(docking, DockingState.COPYING)
+    books.move(docking, DockingState.CHECKING)
+    books.move(docking, DockingState.SEALED, complete=True, facts={"key": "ab12"})
+
+    lines = views.custody_of_file(books.conn, file)
+
+    assert '"kind":"sealed"' in lines[-1]
+    assert '"key":"ab12"' in lines[-1]
+
+
 def test_a_camera_is_owed_until_its_next_docking_is_whole(books: Books) -> None:
     books.open(1)
     books.verified(ident(1), "a")
@@ -232,8 +247,8 @@ def test_what_was_taken_in_is_what_is_verified(books: Books) -> None:
 
 VIEWS: dict[str, Callable[[Books], object]] = {
     "queue": lambda b: views.queue(b.conn),
-    "waiting": lambda b: transfers.waiting(b.conn),
-    "confirmed": lambda b: transfers.confirmed(b.conn),
+    "waiting": lambda b: backlog.waiting(b.conn),
+    "confirmed": lambda b: backlog.confirmed(b.conn),
     "owed": lambda b: views.owed(b.conn),
     "rate": lambda b: views.daily_bytes(b.conn, b.at.utc, b.at.utc),
     "dockings": lambda b: views.dockings(b.conn, before=ident(2)),

@@ -23,6 +23,7 @@ from dock_agent.recording import (
 )
 from dock_agent.simulated.clock import ManualClock
 from dock_agent.store import (
+    confirmations,
     custody,
     destinations,
     dockings,
@@ -30,15 +31,17 @@ from dock_agent.store import (
     inventory,
     transfers,
 )
+from dock_agent.store.confirmations import Confirmed
 from dock_agent.store.db import connect, transaction
 from dock_agent.store.dockings import Change, Docking
 from dock_agent.store.files import File, FileProof
 from dock_agent.store.inventory import Listing, NewFile
-from dock_agent.store.transfers import Confirmed, NewTransfer, Transfer
+from dock_agent.store.transfers import Claim, NewTransfer, Transfer
 
 CAMERA = CameraId("KT-Z3:KTZ3A00017")
 MAIN, NAS = DestinationName("main"), DestinationName("nas")
 LEASE = timedelta(minutes=5)
+OWNER, THIEF = "worker", "another worker"
 DIGEST = Digest("ab" * 32)
 
 
@@ -121,19 +124,24 @@ class Books:
             new = NewTransfer(docking, key, key, 100, DIGEST, state=state)
             transfers.add(self.conn, new, to, self.at)
 
-    def claim(self, destination: DestinationName = MAIN) -> Transfer | None:
+    def claim(
+        self, destination: DestinationName = MAIN, owner: str = OWNER
+    ) -> Transfer | None:
+        wish = Claim(destination, owner, self.at.utc, LEASE)
         with transaction(self.conn):
-            return transfers.claim(self.conn, destination, self.at.utc, LEASE)
+            return transfers.claim(self.conn, wish)
 
-    def claimed(self, destination: DestinationName = MAIN) -> Transfer:
-        found = self.claim(destination)
+    def claimed(
+        self, destination: DestinationName = MAIN, owner: str = OWNER
+    ) -> Transfer:
+        found = self.claim(destination, owner)
         assert found is not None
         return found
 
     def confirm(self, transfer: Transfer) -> None:
         with transaction(self.conn):
             proof = Confirmed(Proof.READ_BACK, transfer.sha256)
-            transfers.confirm(self.conn, transfer, proof, self.at)
+            confirmations.confirm(self.conn, transfer, proof, self.at)
 
     def told(self, docking: DockingId) -> list[str]:
         """Return the kinds of the docking's custody events, in order."""

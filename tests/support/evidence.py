@@ -22,6 +22,7 @@ from dock_agent.recording import (
     RecordingId,
 )
 from dock_agent.store import (
+    confirmations,
     destinations,
     dockings,
     files,
@@ -29,12 +30,13 @@ from dock_agent.store import (
     recordings,
     transfers,
 )
+from dock_agent.store.confirmations import Confirmed
 from dock_agent.store.db import connect, transaction
 from dock_agent.store.dockings import Change, Docking
 from dock_agent.store.files import FileProof
 from dock_agent.store.inventory import Listing, NewFile
 from dock_agent.store.recordings import NewRecording
-from dock_agent.store.transfers import Confirmed, NewTransfer
+from dock_agent.store.transfers import Claim, NewTransfer
 from support.boards import NOW
 
 CAMERA = CameraId("KT-Z3:KTZ3A00017")
@@ -68,28 +70,31 @@ def store(config: Config) -> Iterator[sqlite3.Connection]:
 
 
 def offloaded(
-    conn: sqlite3.Connection, number: int = 1, path: bytes = b"DCIM/0001.MP4"
+    conn: sqlite3.Connection,
+    number: int = 1,
+    path: bytes = b"DCIM/0001.MP4",
+    at: Instant = AT,
 ) -> Held:
     """Write a sealed docking of one verified file, queued for `main`."""
     docking, recording = DockingId(numbered(number)), RecordingId(numbered(number))
     digest = Digest(f"{number:064x}")
     with transaction(conn):
-        _open(conn, docking)
+        _open(conn, docking, at)
         start = stamp(NOW + timedelta(minutes=number))
         name = path.decode("utf-8", "backslashreplace")
         recordings.add(conn, docking, CAMERA, [NewRecording(recording, name, start)])
         new = NewFile(path, "stored.MP4", 5_000_000, 0, recording=recording)
-        (file,) = inventory.add(conn, docking, Listing([new]), AT)
+        (file,) = inventory.add(conn, docking, Listing([new]), at)
         proof = FileProof(file, digest, (digest,), ReadBack.DIRECT, 5_000_000)
         files.proved(conn, [proof])
-        files.named(conn, [file], AT)
+        files.named(conn, [file], at)
         key = f"dockings/{docking}/data/stored.MP4"
         item = NewTransfer(docking, key, key, 5_000_000, digest, file=file)
-        transfers.add(conn, item, [MAIN], AT)
-        _move(conn, docking, DockingState.OPENED, DockingState.COPYING)
-        _move(conn, docking, DockingState.COPYING, DockingState.CHECKING)
+        transfers.add(conn, item, [MAIN], at)
+        _move(conn, docking, DockingState.OPENED, DockingState.COPYING, at)
+        _move(conn, docking, DockingState.COPYING, DockingState.CHECKING, at)
         change = Change(DockingState.CHECKING, DockingState.SEALED, complete=True)
-        dockings.set_state(conn, docking, change, AT)
+        dockings.set_state(conn, docking, change, at)
     return Held(docking, recording, file, digest)
 
 
@@ -97,7 +102,7 @@ def interrupted(conn: sqlite3.Connection, number: int) -> DockingId:
     """Write a docking whose camera left at 0 of 1 files."""
     docking = DockingId(numbered(number))
     with transaction(conn):
-        _open(conn, docking)
+        _open(conn, docking, AT)
         new = NewFile(b"DCIM/0002.MP4", "0002.MP4", 7, 0)
         inventory.add(conn, docking, Listing([new]), AT)
         reason = "the camera left its bay"
@@ -109,18 +114,23 @@ def interrupted(conn: sqlite3.Connection, number: int) -> DockingId:
 def confirmed(conn: sqlite3.Connection, held: Held) -> None:
     """Write that `main` proved the file."""
     with transaction(conn):
-        claimed = transfers.claim(conn, MAIN, NOW, timedelta(minutes=1))
+        wish = Claim(MAIN, "worker", NOW, timedelta(minutes=1))
+        claimed = transfers.claim(conn, wish)
         assert claimed is not None
         proof = Confirmed(Proof.READ_BACK, held.digest)
-        transfers.confirm(conn, claimed, proof, AT)
+        confirmations.confirm(conn, claimed, proof, AT)
 
 
-def _open(conn: sqlite3.Connection, docking: DockingId) -> None:
+def _open(conn: sqlite3.Connection, docking: DockingId, at: Instant) -> None:
     bag = PurePosixPath("dockings") / docking
-    dockings.open_docking(conn, Docking(docking, CAMERA, BayName("2"), bag), AT)
+    dockings.open_docking(conn, Docking(docking, CAMERA, BayName("2"), bag), at)
 
 
 def _move(
-    conn: sqlite3.Connection, docking: DockingId, a: DockingState, b: DockingState
+    conn: sqlite3.Connection,
+    docking: DockingId,
+    a: DockingState,
+    b: DockingState,
+    at: Instant,
 ) -> None:
-    dockings.set_state(conn, docking, Change(a, b), AT)
+    dockings.set_state(conn, docking, Change(a, b), at)
