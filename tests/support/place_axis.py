@@ -1,0 +1,134 @@
+"""An Axis content destination for the suite, judged by what its server holds.
+
+What an object is called there follows from what it is, not from its key: so that keys
+can be told apart here, each is given as the path of a file.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from dock_agent.clock import SystemClock
+from dock_agent.config import Config, Destination, Station, Store, Vault
+from dock_agent.sync import axis_names as names
+from dock_agent.sync.axis import Axis, open_axis
+from dock_agent.sync.destination import (
+    About,
+    Confirmation,
+    Look,
+    Object,
+    Progress,
+    Remember,
+)
+from dock_agent.sync.wrappers import Through
+from support.axis_boxes import Blob, Box, Can
+from support.axis_server import AxisServer, axis_server
+from support.places import Place, Recipe, about
+
+STATION, ANYBODY = "harbour-1", "unassigned"
+OURS = {names.USERS, names.DEVICES, names.SYSTEM, names.CHECK, names.MARKERS}
+BESIDE = "about_"
+
+
+def axis(connection: Path, *, user_id: str = ANYBODY, insecure: bool = False) -> Axis:
+    """Return our own client of the place that a connection file names."""
+    whole = Config(
+        station=Station(id=STATION), vault=Vault(path="v"), store=Store(path="s")
+    )
+    table = Destination(
+        name="main",
+        kind="axis",
+        connection_file=str(connection),
+        user_id=user_id,
+        insecure=insecure,
+    )
+    return open_axis(whole, table, SystemClock())
+
+
+@dataclass
+class _Keys:
+    """Which key each object has that the suite asked about."""
+
+    known: dict[names.Spot, str] = field(default_factory=dict)
+
+    def about(self, key: str) -> About:
+        what = replace(about(), file=f"data/{key}")
+        self.known[names.spot(what, ANYBODY)] = key
+        return what
+
+    def spot(self, key: str) -> names.Spot:
+        return names.spot(self.about(key), ANYBODY)
+
+
+class _ByKey(Through):
+    """The destination, told that each key is a file of its own."""
+
+    def __init__(self, inner: Axis, keys: _Keys) -> None:
+        super().__init__(inner)
+        self._keys = keys
+
+    def _told(self, item: Object) -> Object:
+        return replace(item, about=self._keys.about(item.key))
+
+    def send(self, item: Object, done: Progress, remember: Remember) -> Progress:
+        return super().send(self._told(item), done, remember)
+
+    def confirm(
+        self, item: Object, done: Progress, *, sent: bool = False
+    ) -> Confirmation | None:
+        return super().confirm(self._told(item), done, sent=sent)
+
+    def look(self, item: Object, done: Progress) -> Look | None:
+        return super().look(self._told(item), done)
+
+
+@contextmanager
+def place(folder: Path, *, can: Can = Can.ALL, full: bool = True) -> Iterator[Place]:
+    """Yield a server that gives back what it has."""
+    with axis_server(can=can) as server:
+        file = server.write(folder, FullStoreAndReadSupport=full)
+        keys = _Keys()
+
+        def again() -> _ByKey:
+            return _ByKey(axis(file), keys)
+
+        def put(key: str, data: bytes) -> None:
+            spot = keys.spot(key)
+            box = server.boxes.setdefault(spot.container, Box())
+            box.blobs[spot.name] = Blob(data)
+
+        with closing(again()) as made:
+            yield Place(
+                destination=made,
+                found=partial(_found, server, keys.spot),
+                put=put,
+                keys=lambda: sorted(_listed(server, keys)),
+                again=again,
+                resumes=False,
+            )
+        assert server.refused == []
+
+
+def _found(
+    server: AxisServer, spot: Callable[[str], names.Spot], key: str
+) -> bytes | None:
+    where = spot(key)
+    box = server.boxes.get(where.container, Box())
+    return box.blobs[where.name].data if where.name in box.blobs else None
+
+
+def _listed(server: AxisServer, keys: _Keys) -> Iterator[str]:
+    """Yield the key of each object; one that nobody asked about has its own name."""
+    for container, box in server.boxes.items():
+        for name in box.blobs if container not in OURS else ():
+            if not name.startswith(BESIDE):
+                spot = names.Spot(container, name)
+                yield keys.known.get(spot, f"{container}/{name}")
+
+
+VARIANTS = {
+    # As little as can confirm anything: HEAD is not in the API, nor a digest.
+    "axis-get": Recipe(partial(place, can=Can.GET, full=False)),
+}
