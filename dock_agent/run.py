@@ -33,6 +33,7 @@ from dock_agent.recording import BayName, DestinationName
 from dock_agent.station import Station, Still
 from dock_agent.store import custody, destinations, station
 from dock_agent.store.db import connect, transaction
+from dock_agent.sync.place import place_of
 from dock_agent.vault import lock
 from dock_agent.vault.bag import Sealer
 from dock_agent.vault.probe import require_medium
@@ -84,7 +85,8 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
                 station.sign_with(conn, key.public)
                 for destination in config.destinations:
                     name = DestinationName(destination.name)
-                    destinations.ensure(conn, name, destination.kind)
+                    place = place_of(config, destination)
+                    destinations.ensure(conn, name, destination.kind, place)
                 custody.append(conn, started, clock.now())
             summary = recover(conn, sealer)
             log.info("recovery done %s", summary)

@@ -43,12 +43,14 @@ from dock_agent.simulated.scenario import (
     Wait,
 )
 from dock_agent.station import Contact, Station
-from dock_agent.store import custody, destinations, transfers, views
+from dock_agent.store import backlog, custody, destinations, views
 from dock_agent.store.db import connect, transaction
 from dock_agent.sync.directory import Directory
-from dock_agent.sync.worker import Worker
+from dock_agent.sync.lane import Lane
+from dock_agent.sync.route import Routes
+from dock_agent.sync.worker import Network, Worker
 from dock_agent.vault.bag import Sealer
-from dock_agent.vault.layout import bag_path
+from dock_agent.vault.layout import MARKER, bag_path
 from dock_agent.vault.real import RealDisk
 
 CLOUD = DestinationName("cloud")
@@ -79,6 +81,7 @@ class Story:
         self.vault = self.root / "vault"
         for folder in (self.vault, self.root / "nas"):
             folder.mkdir(parents=True)
+        (self.vault / MARKER).touch()
         for camera in self.scenario.cameras:
             build(self._card(camera), self.root / "cameras" / camera.id)
         self.disk = StoryDisk(self.vault, PLENTY)
@@ -219,7 +222,9 @@ class Story:
         self.station.pump()
 
     def _sync(self) -> None:
-        told = Worker(self.vault, {CLOUD: self.link}, self.clock).run_once(self.conn)
+        lane, network = Lane(self.link), Network(lambda: Routes(()))
+        worker = Worker(self.vault, {CLOUD: lane}, self.clock, network)
+        told = worker.run_once(self.conn)
         self.say(f"Sent: {told.confirmed} confirmed, {told.waiting} waiting.")
 
     def _expect(self, step: Expect) -> None:
@@ -228,8 +233,8 @@ class Story:
             _same(f"bay {step.bay}", str(bay.state), step.state)
             _same(f"the light of bay {step.bay}", str(bay.colour), step.colour)
         waiting, confirmed = (
-            transfers.waiting(self.conn),
-            transfers.confirmed(self.conn),
+            backlog.waiting(self.conn),
+            backlog.confirmed(self.conn),
         )
         _same("files verified", views.taken_in(self.conn).files, step.verified)
         _same("objects waiting", waiting.count, step.waiting)

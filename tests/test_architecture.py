@@ -8,13 +8,24 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    {"errors", "recording", "clock", "machine", "config", "log"},
+    {
+        "errors",
+        "recording",
+        "clock",
+        "machine",
+        "config",
+        "config_faults",
+        "config_tables",
+        "log",
+        "durations",
+        "signals",
+    },
     {"custody"},
     {"store"},
     {"vault"},
     {"bays", "cameras", "media"},
     {"offload", "sync", "export"},
-    {"watch", "verifying", "keys"},
+    {"watch", "away", "verifying", "keys"},
     {"simulated"},
     {"station"},
     {"agent", "story", "examine"},
@@ -27,6 +38,8 @@ PURE = (
     "errors",
     "recording",
     "machine",
+    "away",
+    "durations",
     "bays.machine",
     "bays.presence",
     "bays.topology",
@@ -37,6 +50,7 @@ PURE = (
     "offload.plan",
     "sync.link",
     "sync.policy",
+    "sync.s3_handle",
     "sync.s3_xml",
     "sync.sigv4",
     "sync.transfer",
@@ -55,13 +69,14 @@ HOMES = {
     "watchdog": ("bays.folders",),
 }
 PAGE_READS = {
-    "clock", "config", "errors", "log", "recording", "store.db", "store.views",
-    "watch.status", "watch.verdict",
+    "away", "clock", "config", "durations", "errors", "log", "recording", "signals",
+    "store.db", "store.views", "watch.status", "watch.verdict",
 }  # fmt: skip
 LAST_RESORTS = (  # one broad except in each process, and in each docking's thread
     "dock_agent/cli/__init__.py",
     "dock_agent/offload/process.py",
     "dock_agent/offload/parent.py",
+    "dock_agent/agent.py",
 )
 LONGEST_MODULE = 300
 LONGEST_BODY = 40

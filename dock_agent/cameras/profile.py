@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def parse(text: str, name: str) -> Profile:
         raise ConfigError(f"profile {name}: {_explain(str(error))}") from error
 
 
+@cache
 def shipped() -> tuple[Profile, ...]:
     """Return the profiles that come with the program, by name."""
     folder = resources.files("dock_agent.cameras") / "profiles"

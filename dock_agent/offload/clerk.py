@@ -57,7 +57,7 @@ from dock_agent.recording import (
     FileState,
     RecordingId,
 )
-from dock_agent.store import dockings, files, inventory, recordings, transfers
+from dock_agent.store import dockings, files, inventory, orders, recordings, transfers
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Change, Docking
 from dock_agent.store.files import File
@@ -185,6 +185,7 @@ class Clerk:
                     files.missed(conn, ident, reason, at)
                 case Doubted(ident, reason):
                     files.quarantined(conn, ident, reason, at)
+                    orders.withdraw(conn, ident, at)
 
     def _list(self, said: Inventory) -> Plan:
         """Commit the inventory (F1) and say what is to be copied."""
@@ -236,7 +237,7 @@ class Clerk:
         return replace(plan, held=Held(copy, earlier.sha256))
 
     def _queue(self, conn: sqlite3.Connection, file: File, at: Instant) -> None:
-        new = transfer_of(file, self._job.bag)
+        new = transfer_of(file, self._job.bag, self._job.camera)
         transfers.add(conn, new, self._sealer.destinations, at)
 
     def _set_aside(self, ident: FileId) -> None:

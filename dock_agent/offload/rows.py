@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from dock_agent.cameras.profile import find, shipped
 from dock_agent.errors import StoreError
 from dock_agent.offload.messages import Planned, Proof
 from dock_agent.offload.plan import Entry
-from dock_agent.recording import FileId, FileState
+from dock_agent.offload.source import shown
+from dock_agent.recording import CameraId, FileId, FileState, Priority
 from dock_agent.store.files import File, FileProof
 from dock_agent.store.inventory import NewFile
 from dock_agent.store.recordings import NewRecording
@@ -49,9 +51,23 @@ def planned(ident: FileId, entry: Entry) -> Planned:
     )
 
 
-def transfer_of(file: File, bag: PurePosixPath) -> NewTransfer:
-    """Return a verified file as an object to send; raise `StoreError` if it is none."""
+def transfer_of(file: File, bag: PurePosixPath, camera: CameraId) -> NewTransfer:
+    """Return a verified file as an object to send; raise `StoreError` if it is none.
+
+    What the officer marked goes first, then the newest.
+    """
     if file.sha256 is None:
         raise StoreError(f"file {file.id} was never proved")
     path = str(bag / "data" / file.stored)
-    return NewTransfer(file.docking, path, path, file.size, file.sha256, file.id)
+    profile = find(shipped(), camera.partition(":")[0])
+    marked = profile.is_marked(shown(file.path))
+    return NewTransfer(
+        docking=file.docking,
+        path=path,
+        key=path,
+        size=file.size,
+        sha256=file.sha256,
+        file=file.id,
+        priority=Priority.MARKED if marked else Priority.NORMAL,
+        rank=-(file.mtime_ns // 1_000_000_000),
+    )

@@ -22,7 +22,7 @@ from dock_agent.offload.docking import MOVES, OPEN, DockingMove
 from dock_agent.offload.rows import transfer_of
 from dock_agent.offload.source import shown
 from dock_agent.recording import DockingId, DockingState, FileState
-from dock_agent.store import custody, dockings, files, transfers
+from dock_agent.store import custody, dockings, files, orders, transfers
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Change, Docking
 from dock_agent.store.files import File
@@ -169,13 +169,15 @@ class _Settling:
             self._disk.sync_directory((self._data / file.stored).parent)
         with transaction(self._conn) as conn:
             for named in files.named(conn, [file.id], at):
-                new = transfer_of(named, self._docking.bag)
+                new = transfer_of(named, self._docking.bag, self._docking.camera)
                 transfers.add(conn, new, self._sealer.destinations, at)
         self._found.adopted += 1
 
     def _doubt(self, file: File, reason: str) -> None:
         with transaction(self._conn) as conn:
-            files.quarantined(conn, file.id, reason, self._now())
+            at = self._now()
+            files.quarantined(conn, file.id, reason, at)
+            orders.withdraw(conn, file.id, at)
         self._found.quarantined += 1
         log.warning("file quarantined docking=%s %s", self._docking.id, reason)
 

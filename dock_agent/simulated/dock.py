@@ -2,7 +2,6 @@
 
 import errno
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from dock_agent.errors import Unreachable
@@ -10,10 +9,12 @@ from dock_agent.recording import ReadBack
 from dock_agent.sync.destination import (
     Confirmation,
     Destination,
+    Look,
     Object,
     Progress,
     Remember,
 )
+from dock_agent.sync.wrappers import Through
 from dock_agent.vault.disk import Beat, Reread, Writer, silent
 from dock_agent.vault.real import RealDisk
 
@@ -50,27 +51,42 @@ class AgentDied(BaseException):
     """The agent was killed: nothing of it runs on, no handler either."""
 
 
-@dataclass(slots=True)
-class Link:
+class Link(Through):
     """A way to a destination that can be cut. Meets `sync.destination.Destination`."""
 
-    to: Destination
-    up: bool = True
+    def __init__(self, to: Destination) -> None:
+        super().__init__(to)
+        self.up = True
+
+    def probe(self) -> None:
+        self._weather()
+        super().probe()
 
     def check(self) -> str:
         self._weather()
-        return self.to.check()
+        return super().check()
 
-    def send(self, item: Object, done: Progress, remember: Remember) -> Confirmation:
+    def marker(self) -> str | None:
         self._weather()
-        return self.to.send(item, done, remember)
+        return super().marker()
 
-    def confirm(self, item: Object) -> Confirmation | None:
+    def mark(self, ident: str) -> None:
         self._weather()
-        return self.to.confirm(item)
+        super().mark(ident)
 
-    def close(self) -> None:
-        self.to.close()
+    def send(self, item: Object, done: Progress, remember: Remember) -> Progress:
+        self._weather()
+        return super().send(item, done, remember)
+
+    def confirm(
+        self, item: Object, done: Progress, *, sent: bool = False
+    ) -> Confirmation | None:
+        self._weather()
+        return super().confirm(item, done, sent=sent)
+
+    def look(self, item: Object, done: Progress) -> Look | None:
+        self._weather()
+        return super().look(item, done)
 
     def _weather(self) -> None:
         if not self.up:

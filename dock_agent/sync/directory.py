@@ -1,8 +1,9 @@
 """A directory as a destination: a NAS share that is mounted here.
 
-A copy is written beside its name, flushed, read back past our page cache, and
-only then renamed. What a network file system's server keeps in its own memory
-cannot be seen from here.
+A copy is written beside its name, flushed, and only then renamed; it is confirmed
+once it was read back past our page cache. What a network file system's server keeps
+in its own memory cannot be seen from here. A file in the root says which place this
+is: while the share is not mounted it is not there, and nothing is written.
 """
 
 import errno
@@ -10,102 +11,254 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from dock_agent.errors import FixityError, Refused, Unreachable
-from dock_agent.recording import Digest, Proof
+from dock_agent.clock import Clock, stamp
+from dock_agent.config import Config
+from dock_agent.config_tables import Destination as Table
+from dock_agent.errors import (
+    Barred,
+    ConfigError,
+    FixityError,
+    Full,
+    NotTaken,
+    Refused,
+    SyncError,
+    Unreachable,
+)
+from dock_agent.recording import Digest, Proof, ReadBack
+from dock_agent.sync import directory_marker
 from dock_agent.sync.destination import (
+    NOTHING_KNOWN,
+    Capabilities,
     Confirmation,
+    Look,
     Object,
     Progress,
-    Pulse,
     Remember,
 )
-from dock_agent.vault.buffers import BLOCK
-from dock_agent.vault.disk import Disk
+from dock_agent.vault.disk import Disk, Reread
 from dock_agent.vault.layout import PART
+from dock_agent.vault.real import RealDisk
 
-NOT_NOW = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOTCONN, errno.ESTALE}
-    | {errno.ENOENT, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.ENODEV}
-)
+PROBE = bytes(range(256)) * 32
+MEANS: dict[int, type[SyncError]] = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), Full),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR), Barred),
+    **dict.fromkeys((errno.EIO, errno.EUCLEAN, errno.EBADMSG), Unreachable),
+    **dict.fromkeys((errno.ESTALE, errno.ENOTCONN, errno.ENODEV), Unreachable),
+    **dict.fromkeys((errno.EHOSTDOWN, errno.EHOSTUNREACH), Unreachable),
+    **dict.fromkeys((errno.ETIMEDOUT, errno.ENETUNREACH), Unreachable),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.EILSEQ, errno.EFBIG), Refused),
+}
+NO_FILE = {errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENOENT}  # a link, a socket, …
 
 
 class Directory:
-    """Meets `destination.Destination`. `root` must be there: it is the mount."""
+    """Meets `destination.Destination`. `root` must be there: it is the mount.
 
-    def __init__(self, root: Path, disk: Disk) -> None:
-        self._root, self._disk = root, disk
+    `least` is the least proof that the configuration asks for. A share whose copies
+    come from our own page cache however they are read proves less than a read-back:
+    it counts as `ECHOED`, and is `Barred` where a read-back is asked for.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        disk: Disk,
+        least: Proof = Proof.ECHOED,
+        clock: Clock | None = None,
+    ) -> None:
+        self._root, self._disk, self._least, self._clock = root, disk, least, clock
+        self._ident: str | None = None  # of the place, once it was seen
+        self._known = NOTHING_KNOWN
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._known
 
     def close(self) -> None:
         """Nothing is left open."""
 
-    def check(self) -> str:
-        probe = self._root / f"{PART}probe-{secrets.token_hex(4)}"
+    def probe(self) -> None:
         with self._translated():
             self._there()
-            writer = self._disk.create(probe, 0)
-            writer.close()
-            self._disk.unlink(probe)
-        return "writable; every copy is read back"
 
-    def send(self, item: Object, done: Progress, remember: Remember) -> Confirmation:
-        pulse = Pulse(lambda: remember(done))  # a copy is begun anew: nothing is kept
+    def check(self) -> str:
         with self._translated():
-            there = self._proved(item, pulse)
-            if there is not None:
-                return there
+            self._there()
+            proof = self._proof(self._tried())
+        at = None if self._clock is None else stamp(self._clock.now().utc)
+        self._known = Capabilities(objects=False, parts=False, locks=False, asked_at=at)
+        if proof is Proof.READ_BACK:
+            return "writable; every copy is read back"
+        return "writable; a copy is read back, but from this machine's own memory"
+
+    def marker(self) -> str | None:
+        with self._translated():
+            self._mounted()
+            found = directory_marker.read(self._disk, self._root)
+        self._ident = self._ident or found
+        return found
+
+    def mark(self, ident: str) -> None:
+        with self._translated():
+            self._mounted()
+            found = directory_marker.read(self._disk, self._root)
+            if found is None:
+                directory_marker.write(self._disk, self._root, ident)
+                found = directory_marker.read(self._disk, self._root)
+        if found != ident:
+            raise Barred(f"{self._root} is another place: its id is {found}")
+        self._ident = ident
+
+    def send(self, item: Object, done: Progress, remember: Remember) -> Progress:
+        del done, remember  # a copy that was cut is begun anew: nothing is kept
+        with self._translated():
+            self._there()
             target = self._root / item.key
-            if self._disk.exists(target):
-                raise Refused(f"another file is already called {item.key}")
-            self._disk.make_directory(target.parent)
-            self._copy(item, target, pulse)
-        return Confirmation(Proof.READ_BACK, item.digest)
+            if self._size(target) is None:
+                self._copy(item, target)
+            else:
+                self._require_ours(item, target)
+        return Progress(sent=item.size)
 
-    def confirm(self, item: Object) -> Confirmation | None:
-        with self._translated():
-            return self._proved(item, Pulse(lambda: None))
-
-    def _proved(self, item: Object, pulse: Pulse) -> Confirmation | None:
-        self._there()
+    def confirm(
+        self, item: Object, done: Progress, *, sent: bool = False
+    ) -> Confirmation | None:
+        del done, sent  # nobody but us hashes anything there: all is read again
         target = self._root / item.key
-        if not self._disk.exists(target) or self._disk.size(target) != item.size:
+        with self._translated():
+            self._there()
+            if self._size(target) is None:
+                return None
+            self._make_lasting(target)
+            found = self._read_back(item, target)
+        if found is None or found.digest != item.digest:
             return None
-        if self._disk.reread(target, pulse.moved).digest != item.digest:
-            return None
-        return Confirmation(Proof.READ_BACK, item.digest)
+        return Confirmation(self._proof(found.method), item.digest)
 
-    def _copy(self, item: Object, target: Path, pulse: Pulse) -> None:
-        part = target.with_name(PART + secrets.token_hex(8))
+    def look(self, item: Object, done: Progress) -> Look | None:
+        del done
+        target = self._root / item.key
+        with self._translated():
+            self._there()
+            size = self._size(target)
+        return None if size is None else Look(size)
+
+    def _proof(self, method: ReadBack) -> Proof:
+        """Return what a read-back proves; raise `Barred` where that is too little."""
+        if method is not ReadBack.CACHED:
+            return Proof.READ_BACK
+        if self._least is not Proof.ECHOED:
+            raise Barred(
+                f"{self._root}: copies are read back from this machine's own memory,"
+                ' which proves too little; `proof = "echoed"` would accept it'
+            )
+        return Proof.ECHOED
+
+    def _require_ours(self, item: Object, target: Path) -> None:
+        found = self._read_back(item, target)
+        if found is not None and found.digest == item.digest:
+            return
+        self._there()
+        if self._size(target) is None:
+            raise NotTaken(f"{item.key} was there a moment ago")
+        raise Refused(f"another file is already called {item.key}")
+
+    def _size(self, path: Path) -> int | None:
+        """Return how long a file is; None only if there is none of that name.
+
+        Whether a name "exists" is not asked for: a share in trouble says no to that.
+        """
         try:
-            self._write(item, part, pulse)
-            if self._disk.reread(part, pulse.moved).digest != item.digest:
-                raise Unreachable(f"{item.key} was read back other than it was sent")
-            self._disk.rename(part, target)
-            self._disk.sync_directory(target.parent)
-        finally:
-            with suppress(OSError):
-                if self._disk.exists(part):
-                    self._disk.unlink(part)
+            return self._disk.size(path)
+        except FileNotFoundError:
+            return None
 
-    def _write(self, item: Object, part: Path, pulse: Pulse) -> None:
+    def _read_back(self, item: Object, target: Path) -> Reread | None:
+        """Read a file again; None if it is not one of that size."""
+        try:
+            if self._size(target) != item.size:
+                return None
+            return self._disk.reread(target, item.moved)
+        except OSError as error:
+            if error.errno in NO_FILE:
+                return None
+            raise
+
+    def _copy(self, item: Object, target: Path) -> None:
+        # Named after the key: what a killed copy left is found again, and removed.
+        part = target.with_name(
+            PART + hashlib.sha256(item.key.encode()).hexdigest()[:16]
+        )
+        self._disk.make_directory(target.parent)
+        directory_marker.remove(self._disk, part)
+        try:
+            self._write(item, part)
+            self._there()  # unmounted meanwhile: what was written went elsewhere
+            self._name(part, target, item.key)
+        finally:
+            directory_marker.remove(self._disk, part)
+
+    def _name(self, part: Path, target: Path, key: str) -> None:
+        try:
+            self._disk.rename(part, target)
+        except FileExistsError as error:
+            raise Refused(f"another file is already called {key}") from error
+
+    def _write(self, item: Object, part: Path) -> None:
         whole, offset = hashlib.sha256(), 0
+        begun = item.about.start or item.about.opened_at
         writer = self._disk.create(part, item.size)
         try:
-            for block in _blocks(item.path):
+            for block in item.content.blocks(0, item.size):
+                item.moved(len(block))
                 whole.update(block)
                 writer.write(memoryview(block), offset)
                 offset += len(block)
-                pulse.moved(len(block))
             if Digest(whole.hexdigest()) != item.digest:
-                raise FixityError(f"{item.path} is no longer what it was")
-            writer.finish(item.size, item.path.stat().st_mtime_ns)
+                raise FixityError(f"our copy of {item.key} is no longer what it was")
+            writer.finish(item.size, int(begun.timestamp()) * 10**9)
             writer.sync()
         finally:
             writer.close()
 
+    def _make_lasting(self, target: Path) -> None:
+        """Flush a name and the directories above it: `send` leaves that to `confirm`.
+
+        So it is done for a name that was found there, too, whoever gave it.
+        """
+        self._disk.make_directory(target.parent)
+        self._disk.sync_directory(target.parent)
+
+    def _tried(self) -> ReadBack:
+        """Write a block, read it back, remove it; return how it was read."""
+        probe = self._root / f"{PART}probe-{secrets.token_hex(4)}"
+        try:
+            directory_marker.put(self._disk, probe, PROBE)
+            found = self._disk.reread(probe)
+        finally:
+            directory_marker.remove(self._disk, probe)
+        if found.digest != hashlib.sha256(PROBE).hexdigest():
+            raise Barred(f"{self._root}: what is read back is not what was written")
+        return found.method
+
     def _there(self) -> None:
+        """Raise unless the share is mounted, and still the one that it was."""
+        self._mounted()
+        if self._ident is None:
+            return
+        found = directory_marker.read(self._disk, self._root)
+        if found is None:
+            raise Unreachable(
+                f"{self._root}: its marker is gone: is the share mounted?"
+            )
+        if found != self._ident:
+            raise Barred(f"{self._root} is another place: its id is {found}")
+
+    def _mounted(self) -> None:
         if not self._root.is_dir():
             raise Unreachable(f"{self._root} is not there: is the share mounted?")
 
@@ -114,27 +267,17 @@ class Directory:
         try:
             yield
         except OSError as error:
-            what = f"{self._root}: {error.strerror}"
-            if error.errno in NOT_NOW:
-                raise Unreachable(what) from error
-            raise Refused(what) from error
+            means = MEANS.get(error.errno or 0, NotTaken)
+            if error.errno == errno.ENOENT and not os.path.isdir(self._root):  # noqa: PTH112  raises nothing
+                means = Unreachable
+            raise means(f"{self._root}: {error.strerror}") from error
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
-    """Read our own file; what goes wrong here is not the destination's fault."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise FixityError(f"{path}: {error.strerror}") from error
-    try:
-        while block := _read(fd, path):
-            yield block
-    finally:
-        os.close(fd)
+def open_directory(whole: Config, table: Table, clock: Clock) -> Directory:
+    """Return the destination of a table of the configuration; nothing is looked for.
 
-
-def _read(fd: int, path: Path) -> bytes:
-    try:
-        return os.read(fd, BLOCK)
-    except OSError as error:
-        raise FixityError(f"{path}: {error.strerror}") from error
+    Raises `ConfigError` where the table names no path.
+    """
+    if table.path is None:
+        raise ConfigError(f"destination {table.name} has no path")
+    return Directory(whole.resolve(table.path), RealDisk(), Proof(table.proof), clock)

@@ -4,12 +4,13 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
-from dock_agent.errors import FixityError
+from dock_agent.custody.manifest import SIGNATURE
+from dock_agent.errors import FixityError, StoreError
 from dock_agent.recording import PART_SIZE, Digest
-from dock_agent.store import files
+from dock_agent.store import dockings, files, recordings
 from dock_agent.store.transfers import Transfer
-from dock_agent.sync.destination import Object
-from dock_agent.sync.transport import Window
+from dock_agent.sync.content import Content, FileContent
+from dock_agent.sync.destination import About, Object
 
 
 def described(conn: sqlite3.Connection, vault: Path, transfer: Transfer) -> Object:
@@ -21,13 +22,37 @@ def described(conn: sqlite3.Connection, vault: Path, transfer: Transfer) -> Obje
         raise FixityError(f"{transfer.path}: {error.strerror}") from error
     if size != transfer.size:
         raise FixityError(f"{transfer.path} has {size} bytes, not {transfer.size}")
+    content = FileContent(path)
     return Object(
-        transfer.key, path, size, transfer.sha256, _parts(conn, transfer, path)
+        key=transfer.key,
+        content=content,
+        size=size,
+        digest=transfer.sha256,
+        parts=_parts(conn, transfer, content),
+        about=_about(conn, transfer),
     )
 
 
+def _about(conn: sqlite3.Connection, transfer: Transfer) -> About:
+    docking = dockings.get(conn, transfer.docking)
+    if docking.opened_at is None:
+        raise StoreError(f"docking {docking.id} was never opened")
+    file = transfer.path.removeprefix(f"{docking.bag}/")
+    about = About(
+        docking=docking.id,
+        camera=docking.camera,
+        opened_at=docking.opened_at,
+        file=file,
+        seal=file == SIGNATURE,
+    )
+    if transfer.file is None:
+        return about
+    found = recordings.of_file(conn, transfer.file)
+    return about if found is None else about.of(found)
+
+
 def _parts(
-    conn: sqlite3.Connection, transfer: Transfer, path: Path
+    conn: sqlite3.Connection, transfer: Transfer, content: Content
 ) -> tuple[Digest, ...]:
     """Return the digests of the parts: of a file as offloaded, else made here."""
     if transfer.size <= PART_SIZE:
@@ -38,9 +63,7 @@ def _parts(
     whole, made = hashlib.sha256(), []
     for offset in range(0, transfer.size, PART_SIZE):
         part = hashlib.sha256()
-        for block in Window(
-            path, offset, min(PART_SIZE, transfer.size - offset)
-        ).blocks():
+        for block in content.blocks(offset, min(PART_SIZE, transfer.size - offset)):
             whole.update(block)
             part.update(block)
         made.append(Digest(part.hexdigest()))

@@ -13,6 +13,7 @@ class LinkMove(StrEnum):
     ANSWERED_METERED = "answered metered"  # it did, over a link that costs
     SILENT = "silent"  # no answer, or none in time
     INTERCEPTED = "intercepted"  # somebody else's page came back
+    TURNED_AWAY = "turned away"  # it answered, and will not have us
 
 
 LEADS_TO: Mapping[LinkMove, LinkState] = {
@@ -20,6 +21,7 @@ LEADS_TO: Mapping[LinkMove, LinkState] = {
     LinkMove.ANSWERED_METERED: LinkState.METERED,
     LinkMove.SILENT: LinkState.OFFLINE,
     LinkMove.INTERCEPTED: LinkState.CAPTIVE,
+    LinkMove.TURNED_AWAY: LinkState.BARRED,
 }
 
 MOVES: Mapping[tuple[LinkState, LinkMove], LinkState] = {

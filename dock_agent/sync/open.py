@@ -1,39 +1,125 @@
-"""Make a destination from its table in the configuration."""
+"""Make destinations, their lanes and the worker from the configuration."""
 
-from dock_agent import config
+import sqlite3
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
 from dock_agent.clock import Clock
+from dock_agent.config import Config
+from dock_agent.config_tables import Destination as Table
 from dock_agent.errors import ConfigError
-from dock_agent.recording import DestinationName
+from dock_agent.recording import DestinationName, Proof
+from dock_agent.store import destinations
+from dock_agent.sync.axis import open_axis
+from dock_agent.sync.brake import Brake, Wait
+from dock_agent.sync.carry import Stopping
+from dock_agent.sync.contact import known as capabilities
 from dock_agent.sync.credentials import CredentialsFile
-from dock_agent.sync.destination import Destination
-from dock_agent.sync.directory import Directory
+from dock_agent.sync.destination import NOTHING_KNOWN, Capabilities, Destination
+from dock_agent.sync.directory import open_directory
+from dock_agent.sync.lane import Lane
+from dock_agent.sync.meter import Meter
+from dock_agent.sync.place import place_of
+from dock_agent.sync.policy import Policy
 from dock_agent.sync.s3 import S3
+from dock_agent.sync.s3_answers import recognised
 from dock_agent.sync.s3_client import Client, Place
+from dock_agent.sync.s3_lock import Lock
 from dock_agent.sync.transport import Transport
-from dock_agent.vault.real import RealDisk
+from dock_agent.sync.tus import open_tus
+from dock_agent.sync.worker import Network, Worker
+from dock_agent.sync.wrappers import Around, wrapped
+
+Known = Mapping[DestinationName, Capabilities]
 
 
 def open_destination(
-    whole: config.Config, table: config.Destination, clock: Clock
+    whole: Config, table: Table, clock: Clock, known: Capabilities = NOTHING_KNOWN
 ) -> Destination:
-    """Return the destination; nothing is sent or looked for yet."""
-    if table.kind == "directory" and table.path is not None:
-        return Directory(whole.resolve(table.path), RealDisk())
-    if table.endpoint and table.bucket and table.credentials_file:
-        ca_file = None if table.ca_file is None else whole.resolve(table.ca_file)
-        client = Client(
-            Transport(ca_file),
-            Place(table.endpoint, table.bucket, table.region),
-            CredentialsFile(whole.resolve(table.credentials_file)),
-            clock,
+    """Return the destination; nothing is sent or looked for yet.
+
+    `known` is what was learnt of the place before. Raises `ConfigError`.
+    """
+    match table.kind:
+        case "directory":
+            return open_directory(whole, table, clock)
+        case "tus":
+            return open_tus(whole, table, clock)
+        case "axis":
+            return open_axis(whole, table, clock, known)
+        case "s3":
+            return _open_s3(whole, table, clock, known)
+
+
+def _open_s3(whole: Config, table: Table, clock: Clock, known: Capabilities) -> S3:
+    if not (table.endpoint and table.bucket and table.credentials_file):
+        raise ConfigError(f"destination {table.name} is not whole")
+    ca_file = None if table.ca_file is None else whole.resolve(table.ca_file)
+    client = Client(
+        Transport(ca_file, check=recognised),
+        Place(table.endpoint, table.bucket, table.region),
+        CredentialsFile(whole.resolve(table.credentials_file)),
+        clock,
+    )
+    lock = Lock(table.retention_days, table.legal_hold)
+    return S3(client, table.prefix, known, lock=lock)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What all lanes have in common. `wait` waits seconds, or ends the sending."""
+
+    config: Config
+    clock: Clock
+    wait: Wait
+
+    def lane(self, table: Table, known: Capabilities) -> Lane:
+        """Return a destination with everything around it, and its terms."""
+        name = DestinationName(table.name)
+        brake, meter = Brake(self.clock, self.wait, table.rate), Meter(self.clock)
+        inner = open_destination(self.config, table, self.clock, known)
+        around = Around(name, self.clock, self.wait, brake, meter)
+        return Lane(
+            wrapped(inner, around),
+            Policy.of(table, ZoneInfo(self.config.station.timezone)),
+            place_of(self.config, table),
+            Proof(table.proof),
+            table.connections,
+            brake.limit,
+            meter.goodput,
         )
-        return S3(client, table.prefix)
-    raise ConfigError(f"destination {table.name} is not whole")
 
 
-def open_all(whole: config.Config, clock: Clock) -> dict[DestinationName, Destination]:
-    """Return every destination of the configuration by name."""
+def open_lanes(
+    config: Config, clock: Clock, known: Known, wait: Wait
+) -> dict[DestinationName, Lane]:
+    """Return a lane for every destination of the configuration, by name."""
+    opening = Opening(config, clock, wait)
     return {
-        DestinationName(table.name): open_destination(whole, table, clock)
-        for table in whole.destinations
+        name: opening.lane(table, known.get(name, NOTHING_KNOWN))
+        for table in config.destinations
+        for name in [DestinationName(table.name)]
     }
+
+
+def worker(
+    config: Config, clock: Clock, conn: sqlite3.Connection, stop: threading.Event
+) -> Worker:
+    """Return what sends for this station, until `stop` is set.
+
+    Every destination is known to the store from now on, and what was sealed before
+    it was known is queued. Raises `ConfigError`, and what the store raises.
+    """
+
+    def wait(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise Stopping("the worker was stopped")
+
+    known = {row.name: capabilities(row) for row in destinations.every(conn)}
+    network = Network(costly=config.sync.metered_interfaces)
+    lanes = open_lanes(config, clock, known, wait)
+    made = Worker(config.vault_path, lanes, clock, network, stop)
+    made.begin(conn, {DestinationName(d.name): d.kind for d in config.destinations})
+    return made

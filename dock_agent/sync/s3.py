@@ -1,261 +1,249 @@
 """An S3 store as a destination: AWS, Ceph, SeaweedFS, MinIO and the like.
 
-Objects of one part go in one PUT; larger ones in a multipart upload whose id
-and parts the caller keeps, so that a restart sends only what is missing. Every
-part carries its SHA-256 twice, as signed payload digest and as checksum header:
-each real server checks one of the two. Nothing is confirmed for its status
-alone: the server's own digest counts where the server was seen to refuse a
-wrong one, else every byte is read back. Nothing of that name is overwritten.
+Objects of one part go in one PUT; larger ones in a multipart upload whose id and
+parts the caller keeps, so that a restart sends only what is missing. Every part
+carries its SHA-256 twice, as signed payload digest and as checksum header: each real
+server checks one of the two. Nothing is confirmed for its status alone: a digest that
+the store echoes counts where the store was tried and found to check what it takes and
+to return what it puts together, and only for bytes that were just sent; else every
+byte is read back. Nothing of that name is overwritten.
 """
 
-import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import NoReturn
+from collections.abc import Mapping
+from datetime import timedelta
 
-from dock_agent.errors import FixityError, Refused, Unreachable
-from dock_agent.recording import PART_SIZE, Digest, Proof
+import msgspec
+
+from dock_agent.clock import stamp, unstamp
+from dock_agent.errors import Barred, NotTaken, Refused
+from dock_agent.recording import Proof
+from dock_agent.sync.content import Moved, unheard
 from dock_agent.sync.destination import (
-    Acknowledged,
+    NOTHING_KNOWN,
+    Capabilities,
     Confirmation,
+    Look,
     Object,
     Progress,
-    Pulse,
     Remember,
 )
-from dock_agent.sync.s3_client import Client, expect
-from dock_agent.sync.s3_probe import (
-    ALGORITHM,
-    WRONG,
-    refuses_a_wrong_object,
-    refuses_a_wrong_part,
-)
-from dock_agent.sync.s3_xml import (
-    CHECKSUM,
-    b64,
-    checksum,
-    completed,
-    completion,
-    parts_page,
-    trouble,
-    upload_id,
-)
-from dock_agent.sync.transport import Answer, Window
+from dock_agent.sync.s3_answers import ABSENT, THERE, UNKNOWN, expect, welcome
+from dock_agent.sync.s3_client import Client, Request, sha256
+from dock_agent.sync.s3_handle import Handle, found
+from dock_agent.sync.s3_layout import MOST_PARTS, Layout
+from dock_agent.sync.s3_lock import NO_LOCK, Lock, bucket_has_it, ensure
+from dock_agent.sync.s3_object import Entry, entry, read_back
+from dock_agent.sync.s3_probe import COST, Objects, ask
+from dock_agent.sync.s3_put import ABSENT_ONLY, Sending, put_whole, stands
+from dock_agent.sync.s3_upload import Upload, abort_all
+from dock_agent.sync.s3_xml import checksum
 
-NOT_FOUND = 404
-GONE = frozenset({"NoSuchUpload", "NoSuchKey"})
+MARKER = "dock-agent.destination"
+ASK_AGAIN = timedelta(days=7)  # servers are updated, and buckets moved
+READINGS = 2  # that bring other bytes, until it is another object
 
-Beat = Callable[[], None]
+
+class Marker(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
+    """What the marker's object says."""
+
+    id: str
 
 
 class S3:
     """Meets `destination.Destination`."""
 
-    def __init__(self, client: Client, prefix: str) -> None:
-        self._client, self._prefix = client, prefix
-        self._verifies: dict[bool, bool] = {}  # parts or not; empty: not probed yet
+    def __init__(
+        self,
+        client: Client,
+        prefix: str,
+        known: Capabilities = NOTHING_KNOWN,
+        *,
+        lock: Lock = NO_LOCK,
+        most_parts: int = MOST_PARTS,
+    ) -> None:
+        self._client, self._prefix, self._lock = client, prefix, lock
+        self._most_parts = most_parts
+        client.knowledge.known = known
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._client.known
 
     def close(self) -> None:
         self._client.transport.close()
 
+    def probe(self) -> None:
+        self._client.visit(self._prefix)
+
     def check(self) -> str:
-        """Write a tiny object, see whether a wrong digest is refused, read it back."""
-        answer = self._client.call("GET", "", {"list-type": "2", "max-keys": "1"})
-        expect(answer, "listing the bucket")
-        honest = self._probed(parts=False) and self._probed(parts=True)
-        how = "checks SHA-256 itself" if honest else "is read back, it checks nothing"
-        return f"writable; {how}"
+        self.probe()
+        said = self._ask(unheard)
+        if not self._lock.wanted:
+            return said
+        held = bucket_has_it(self._client)
+        self._client.knowledge.learn(locks=held)
+        if held is False:
+            raise Barred("the bucket has no object lock, and objects are to have it")
+        return f"{said}; object lock"
 
-    def send(self, item: Object, done: Progress, remember: Remember) -> Confirmation:
-        there = self._free(item, lambda: remember(done))
+    def marker(self) -> str | None:
+        answer = self._client.call("GET", self._prefix + MARKER)
+        if answer.status == ABSENT:
+            self.probe()  # or there is no bucket
+            return None
+        welcome(answer, "reading the marker")
+        try:
+            return msgspec.json.decode(answer.body, type=Marker).id
+        except (msgspec.DecodeError, UnicodeError) as error:
+            raise Barred(f"the marker {MARKER} cannot be read: {error}") from error
+
+    def mark(self, ident: str) -> None:
+        if self.marker() is None:
+            self._write_marker(msgspec.json.encode(Marker(ident)))
+        found_there = self.marker()
+        if found_there != ident:
+            raise Barred(f"this place is marked {found_there}, not {ident}")
+
+    def send(self, item: Object, done: Progress, remember: Remember) -> Progress:
+        sending = self._sending(item)
+        there = entry(self._client, sending.key)
+        if there is None and sending.layout.single:
+            done = put_whole(sending, done)
+        elif there is None:
+            done = Upload(sending, remember, done).send()
+        if there is None and Handle.read(done.upload).was_found:
+            there = entry(self._client, sending.key)  # it came in between
         if there is not None:
-            return there  # an earlier answer was lost
-        if item.size <= PART_SIZE:
-            self._put(item)
-        else:
-            done = self._multipart(item, done, remember)
-        head = self._head(item)
-        if head is not None:
-            found = self._proved(item, head, lambda: remember(done))
-            if found is not None:
-                return found
-        return _blamed(item)
-
-    def confirm(self, item: Object) -> Confirmation | None:
-        head = self._head(item)
-        return None if head is None else self._proved(item, head, lambda: None)
-
-    def _free(self, item: Object, beat: Beat) -> Confirmation | None:
-        """Return None if the name is free; raise if it is another object's."""
-        head = self._head(item)
-        if head is None:
-            return None
-        found = self._proved(item, head, beat)
-        if found is None:
-            raise Refused(f"another object is already called {item.key}")
-        return found
-
-    def _proved(self, item: Object, head: Answer, beat: Beat) -> Confirmation | None:
-        if head.headers.get("content-length") != str(item.size):
-            return None
-        etag = head.headers.get("etag", "")
-        version = head.headers.get("x-amz-version-id", "")
-        parts = item.size > PART_SIZE
-        if head.headers.get(CHECKSUM) == _echo(item) and self._probed(parts=parts):
-            return Confirmation(Proof.ECHOED, item.digest, etag, version)
-        if self._read_back(item, beat) == item.digest:
-            return Confirmation(Proof.READ_BACK, item.digest, etag, version)
-        return None
-
-    def _head(self, item: Object) -> Answer | None:
-        headers = {"x-amz-checksum-mode": "ENABLED"}
-        answer = self._client.call("HEAD", self._key(item), headers=headers)
-        if answer.status == NOT_FOUND:
-            return None
-        return expect(answer, f"looking for {item.key}")
-
-    def _read_back(self, item: Object, beat: Beat) -> Digest:
-        whole, pulse = hashlib.sha256(), Pulse(beat)
-        for piece in self._client.read(self._key(item)):
-            if isinstance(piece, Answer):
-                expect(piece, f"reading {item.key} back")
-                continue
-            whole.update(piece)
-            pulse.moved(len(piece))
-        return Digest(whole.hexdigest())
-
-    def _put(self, item: Object) -> None:
-        window = Window(item.path, 0, item.size)
-        headers = checksum(item.digest) | {"x-amz-meta-sha256": item.digest}
-        answer = self._client.put(self._key(item), {}, headers, window, item.digest)
-        self._took(answer, item, window, item.digest)
-
-    def _multipart(self, item: Object, done: Progress, remember: Remember) -> Progress:
-        done = self._resumed(item, done)
-        if done.upload is None:
-            done = self._begin(item, done)
-            remember(done)
-        have = {part.number for part in done.parts}
-        for number, window in _windows(item):
-            if number not in have:
-                done = self._part(item, done, number, window)
-                remember(done)
-        if self._free(item, lambda: remember(done)) is None:
-            self._complete(item, done)
+            done = self._already(sending, done, there)
+        if self._lock.wanted:
+            ensure(self._client, sending.key, self._lock)
         return done
 
-    def _begin(self, item: Object, done: Progress) -> Progress:
-        headers = {
-            ALGORITHM: "SHA256",
-            "x-amz-meta-sha256": item.digest,
-            "x-amz-meta-part-size": str(PART_SIZE),
-        }
-        answer = self._client.call("POST", self._key(item), {"uploads": ""}, headers)
-        expect(answer, f"beginning {item.key}")
-        # The mark is kept in the handle: whether Complete must name the digests.
-        echoed = "1" if answer.headers.get(ALGORITHM) else "0"
-        handle = f"{echoed}:{upload_id(answer.body)}"
-        return Progress(handle, done.generation + 1)
+    def confirm(
+        self, item: Object, done: Progress, *, sent: bool = False
+    ) -> Confirmation | None:
+        sending, handle = self._sending(item), Handle.read(done.upload)
+        there = self._there(sending.key)
+        if there is None:
+            return None
+        if sent and self._echoes(sending, handle, there):
+            return Confirmation(Proof.ECHOED, item.digest, there.etag, there.version)
+        proved = self._proved(item, there)
+        if proved is None and sent and handle.was_found:
+            raise another(item)
+        return proved
 
-    def _resumed(self, item: Object, done: Progress) -> Progress:
-        """Hold what we remember against what the server lists."""
-        if done.upload is None:
-            return done
-        listed: dict[int, str] = {}
-        sizes = {number: window.length for number, window in _windows(item)}
-        marker: int | None = 0
-        while marker is not None:
-            query = {"uploadId": _id(done), "part-number-marker": str(marker)}
-            answer = self._client.call("GET", self._key(item), query)
-            if answer.status == NOT_FOUND and trouble(answer.body).code in GONE:
-                return Progress(generation=done.generation)
-            page = parts_page(expect(answer, f"resuming {item.key}").body)
-            listed |= {
-                part.number: part.etag
-                for part in page.parts
-                if sizes.get(part.number) == part.size
-            }
-            if page.marker is not None and page.marker <= marker:
-                raise Unreachable(f"resuming {item.key}: a list without an end")
-            marker = page.marker
-        kept = tuple(p for p in done.parts if listed.get(p.number) == p.etag)
-        return replace(done, parts=kept)
+    def look(self, item: Object, done: Progress) -> Look | None:
+        del done  # a key says it all
+        there = self._there(self._prefix + item.key)
+        if there is None:
+            return None
+        if there.size is None:
+            raise NotTaken(f"{item.key}: the store does not say how long it is")
+        return Look(there.size, there.etag, there.version)
 
-    def _part(
-        self, item: Object, done: Progress, number: int, window: Window
-    ) -> Progress:
-        digest = item.parts[number - 1]
-        query = {"partNumber": str(number), "uploadId": _id(done)}
-        answer = self._client.put(
-            self._key(item), query, checksum(digest), window, digest
-        )
-        etag = self._took(answer, item, window, digest)
-        return replace(done, parts=(*done.parts, Acknowledged(number, etag)))
+    def _already(self, sending: Sending, done: Progress, there: Entry) -> Progress:
+        """Take an object that is there for ours, if it is; its bytes decide.
 
-    def _took(self, answer: Answer, item: Object, window: Window, sha: Digest) -> str:
-        """Return the ETag of what was taken; find out whose fault a refusal is."""
-        if trouble(answer.body).code in WRONG:
-            _checked(window, sha)
-            raise Unreachable(f"{item.key}: it was damaged on the way")
-        if answer.status == NOT_FOUND and trouble(answer.body).code in GONE:
-            raise Unreachable(f"{item.key}: the store forgot the upload")
-        expect(answer, f"sending {item.key}")
-        etag = answer.headers.get("etag")
-        if not etag:
-            raise Unreachable(f"{item.key}: taken, but without an ETag")
-        return etag
+        One that says it is ours is read back by `confirm`, and not twice.
+        """
+        item = sending.item
+        if there.size not in {None, item.size}:
+            raise another(item)
+        if there.ours != item.digest and self._proved(item, there) is None:
+            raise another(item)
+        if not sending.layout.single:
+            abort_all(self._client, sending.key)
+        return stands(done, found(), sending)
 
-    def _complete(self, item: Object, done: Progress) -> None:
-        etags = sorted((part.number, part.etag) for part in done.parts)
-        digests = item.parts if (done.upload or "").startswith("1:") else None
-        body = completion(etags, digests)
-        query = {"uploadId": _id(done)}
-        answer = self._client.call("POST", self._key(item), query, {}, body)
-        if answer.status == NOT_FOUND and trouble(answer.body).code in GONE:
-            return  # an earlier answer was lost, perhaps; the proof decides
-        expect(answer, f"completing {item.key}")
-        if not completed(answer.body):
-            raise Unreachable(f"completing {item.key}: {trouble(answer.body).code}")
+    def _proved(self, item: Object, there: Entry) -> Confirmation | None:
+        """Read it back; other bytes twice, as it may be the way that changed them."""
+        for _ in range(READINGS):
+            read = read_back(self._client, self._prefix + item.key, item, there)
+            if read is None:
+                return None
+            if read.digest == item.digest:
+                return Confirmation(
+                    Proof.READ_BACK, read.digest, read.etag, read.version
+                )
+        return None
 
-    def _probed(self, *, parts: bool) -> bool:
-        """Whether this server refuses a body that is not what its digest says."""
-        if parts not in self._verifies:
-            probe = refuses_a_wrong_part if parts else refuses_a_wrong_object
-            self._verifies[parts] = probe(self._client, self._prefix)
-        return self._verifies[parts]
+    def _echoes(self, sending: Sending, handle: Handle, there: Entry) -> bool:
+        """Whether what was just sent is there, by a digest that can be believed."""
+        item = sending.item
+        same = there.etag == handle.sent_etag and there.size == item.size
+        if not (same and there.checksum and there.checksum == sending.layout.echo()):
+            return False
+        if not self._asked_lately() and item.size > COST:
+            self._ask_in_passing(item.moved)
+        known = self._client.known
+        if not self._asked_lately():
+            return False
+        if sending.layout.single:
+            return known.objects is True
+        return known.parts is True and known.whole is True
 
-    def _key(self, item: Object) -> str:
-        return self._prefix + item.key
+    def _asked_lately(self) -> bool:
+        try:
+            at = unstamp(self._client.known.asked_at or "")
+            return abs(self._client.clock.now().utc - at) < ASK_AGAIN
+        except (ValueError, TypeError):
+            return False
+
+    def _ask(self, moved: Moved) -> str:
+        """Try the store, and say in a line what it does."""
+        tried = ask(self._client, self._prefix, moved)
+        self._asked()
+        left = "" if tried.deletes else "; may not delete, .probe/ is left there"
+        return f"writable; {_told(self._client.known, tried)}{left}"
+
+    def _ask_in_passing(self, moved: Moved) -> None:
+        """Try the store; where it will not be tried, what is sent is read back."""
+        try:
+            self._ask(moved)
+        except (Barred, NotTaken, Refused):
+            self._asked()
+
+    def _asked(self) -> None:
+        now = stamp(self._client.clock.now().utc)
+        self._client.knowledge.learn(asked_at=now)
+
+    def _there(self, key: str) -> Entry | None:
+        """Return the entry; None only where the bucket is there without it."""
+        there = entry(self._client, key)
+        if there is None:
+            self.probe()  # to HEAD, a bucket that is gone is no other answer
+        return there
+
+    def _write_marker(self, body: bytes) -> None:
+        """Write it where there is none, as far as the store can see to that."""
+        key, digest = self._prefix + MARKER, sha256(body)
+        known = self._client.known.conditional
+        condition: Mapping[str, str] = {} if known is False else ABSENT_ONLY
+        headers = {**checksum(digest), "content-type": "application/json"}
+        put = Request("PUT", key, {}, {**headers, **condition}, digest)
+        answer = self._client.once(put, body)
+        if condition and answer.status in UNKNOWN:
+            put = Request("PUT", key, {}, headers, digest)
+            answer = self._client.once(put, body)
+        if answer.status not in THERE:
+            expect(answer, "writing the marker", Barred)
+
+    def _sending(self, item: Object) -> Sending:
+        layout = Layout(item, self._most_parts)
+        return Sending(self._client, self._prefix + item.key, layout, self._lock)
 
 
-def _echo(item: Object) -> str:
-    """Return what a server that hashed these bytes itself echoes."""
-    if item.size <= PART_SIZE:
-        return b64(item.digest)
-    joined = b"".join(bytes.fromhex(part) for part in item.parts)
-    composite = Digest(hashlib.sha256(joined).hexdigest())
-    return f"{b64(composite)}-{len(item.parts)}"
+def another(item: Object) -> Refused:
+    """Return what is raised where a name is taken: nothing is ever replaced."""
+    return Refused(f"another object is already called {item.key}")
 
 
-def _windows(item: Object) -> Iterator[tuple[int, Window]]:
-    for number, offset in enumerate(range(0, item.size, PART_SIZE), 1):
-        length = min(PART_SIZE, item.size - offset)
-        yield number, Window(item.path, offset, length)
-
-
-def _id(done: Progress) -> str:
-    return (done.upload or "").partition(":")[2]
-
-
-def _blamed(item: Object) -> NoReturn:
-    """Find out whose fault it is that other bytes are over there."""
-    _checked(Window(item.path, 0, item.size), item.digest)
-    raise Unreachable(f"{item.key} arrived other than it was sent")
-
-
-def _checked(window: Window, sha: Digest) -> None:
-    whole = hashlib.sha256()
-    for block in window.blocks():
-        whole.update(block)
-    if whole.hexdigest() != sha:
-        raise FixityError(f"{window.path} is no longer what it was")
+def _told(known: Capabilities, tried: Objects) -> str:
+    if known.whole is False:
+        return "what it puts together of parts is not what was sent: read back"
+    if not (known.objects and known.parts):
+        return "is read back, it does not check all that it takes"
+    if not tried.tells:
+        return "is read back, it tells no SHA-256"
+    return "checks SHA-256 itself"

@@ -1,26 +1,33 @@
-"""Signed calls to an S3 store, and what its answers mean."""
+"""Signed calls to an S3 store, in the store's own time."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+import msgspec
 
 from dock_agent.clock import Clock
-from dock_agent.errors import Refused, Unreachable
+from dock_agent.errors import Barred, Portal, Refused
 from dock_agent.recording import Digest
+from dock_agent.sync.content import Moved
 from dock_agent.sync.credentials import CredentialsFile
-from dock_agent.sync.s3_xml import Trouble, trouble
+from dock_agent.sync.destination import NOTHING_KNOWN, Capabilities
+from dock_agent.sync.s3_answers import stranger, welcome, wordless
+from dock_agent.sync.s3_xml import is_called, trouble
 from dock_agent.sync.sigv4 import EMPTY, Signer, url
-from dock_agent.sync.transport import Answer, Transport, Window
+from dock_agent.sync.transport import Answer, Incoming, Outgoing, Transport, again
 
-FULL = frozenset({402, 413, 507})
-AGAIN = frozenset({"RequestTimeout", "SlowDown", "InternalError"})
-FORBIDDEN = 403
+SKEWED = frozenset({"RequestTimeTooSkewed", "AccessDenied"})  # with status 400
 DRIFT = timedelta(minutes=1)  # stores allow fifteen; their Date has whole seconds
+SANE = range(2000, 2200)  # years that a store may say it is
+NONE: Mapping[str, str] = {}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a bucket is."""
 
@@ -29,106 +36,160 @@ class Place:
     region: str
 
 
-@dataclass(slots=True)
+class Knowledge:
+    """What is known of a store. Threads share it: it is replaced as a whole."""
+
+    def __init__(self, known: Capabilities = NOTHING_KNOWN) -> None:
+        self.known = known
+
+    def learn(self, **found: bool | int | str | None) -> None:
+        """Keep what was found; the rest stays as it was."""
+        self.known = msgspec.structs.replace(self.known, **found)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to be signed. `payload` is its body's digest, or said to be."""
+
+    method: str
+    key: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    payload: Digest = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
-    """Signs and sends. The clock's offset to the server is for signing only."""
+    """Signs and sends. The clock's offset to the store is for signing only."""
 
     transport: Transport
     place: Place
     credentials: CredentialsFile
     clock: Clock
-    offset: timedelta = field(default=timedelta())
+    knowledge: Knowledge = field(default_factory=Knowledge)
+
+    @property
+    def known(self) -> Capabilities:
+        """What is known of the store now."""
+        return self.knowledge.known
 
     def call(
         self,
         method: str,
-        key: str,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
+        key: str = "",
+        query: Mapping[str, str] = NONE,
+        headers: Mapping[str, str] = NONE,
         body: bytes = b"",
     ) -> Answer:
         """Send a small request that is safe to repeat; return what it answers."""
-        payload = Digest(hashlib.sha256(body).hexdigest())
+        request = Request(method, key, query, headers, sha256(body))
+        return again(lambda: self.once(request, body))
 
-        def once() -> Answer:
-            target, signed = self._signed(method, key, query, headers or {}, payload)
-            return self.transport.call_again(method, target, signed, body)
+    def once(
+        self,
+        request: Request,
+        body: bytes | Outgoing = b"",
+        deadline_s: float | None = None,
+    ) -> Answer:
+        """Send a request once; in the store's time if it forbids ours."""
 
-        return self._in_their_time(once)
+        def ask() -> Answer:
+            target, signed = self._signed(request)
+            return self.transport.call(
+                request.method, target, signed, body, deadline_s=deadline_s
+            )
 
-    def put(
+        answer = self._in_their_time(ask)
+        if wordless(answer):
+            if request.method != "HEAD":
+                raise stranger(answer, self.place.endpoint)
+            self.visit()  # which is answered in words, if by a store
+        return answer
+
+    def post(
         self,
         key: str,
         query: Mapping[str, str],
-        headers: Mapping[str, str],
-        window: Window,
-        payload: Digest,
+        headers: Mapping[str, str] = NONE,
+        body: bytes = b"",
+        deadline_s: float | None = None,
     ) -> Answer:
-        """Send a part of a file, once."""
+        """Send what must not be repeated blindly."""
+        request = Request("POST", key, query, headers, sha256(body))
+        return self.once(request, body, deadline_s)
 
-        def once() -> Answer:
-            target, signed = self._signed("PUT", key, query, headers, payload)
-            return self.transport.call("PUT", target, signed, window)
+    @contextmanager
+    def read(
+        self, key: str, headers: Mapping[str, str], moved: Moved, offset: int = 0
+    ) -> Iterator[Incoming]:
+        """Fetch an object from `offset`, within the block."""
+        request = Request("GET", key, headers=headers)
+        target, signed = self._signed(request)
+        with self.transport.read(target, signed, moved, offset) as got:
+            if not self._drifted(got.answer):
+                if wordless(got.answer):
+                    raise stranger(got.answer, self.place.endpoint)
+                yield got
+                return
+        target, signed = self._signed(request)
+        with self.transport.read(target, signed, moved, offset) as got:
+            yield got
 
-        return self._in_their_time(once)
+    def visit(self, prefix: str = "") -> None:
+        """Ask for the bucket and nothing of it; raise unless it will have us."""
+        query = {"list-type": "2", "max-keys": "1", "prefix": prefix}
+        answer = welcome(self.once(Request("GET", "", query)), "listing the bucket")
+        if not is_called(answer.body, "ListBucketResult"):
+            raise Portal(f"{self.place.endpoint}: what answers there is no store")
 
-    def read(self, key: str) -> Iterator[Answer | memoryview]:
-        """Yield the answer to GET, then its body."""
-        target, signed = self._signed("GET", key, None, {}, EMPTY)
-        return self.transport.read(target, signed)
-
-    def _signed(
-        self,
-        method: str,
-        key: str,
-        query: Mapping[str, str] | None,
-        headers: Mapping[str, str],
-        payload: Digest,
-    ) -> tuple[str, dict[str, str]]:
-        place = self.place
-        target = url(place.endpoint, place.bucket, key, query)
-        signer = Signer(self.credentials.get(), place.region)
-        at = self.clock.now().utc + self.offset
+    def now(self) -> datetime:
+        """Return the store's time, as far as it is known."""
+        ours = self.clock.now().utc
         try:
-            return target, signer.headers(method, target, headers, payload, at)
-        except ValueError as error:
-            raise Refused(f"endpoint {place.endpoint}: {error}") from error
+            return ours + timedelta(milliseconds=self.known.clock_offset_ms or 0)
+        except OverflowError:
+            return ours
 
-    def _in_their_time(self, once: Callable[[], Answer]) -> Answer:
-        answer = once()
-        if answer.status == FORBIDDEN and self._drifted(answer):
-            return once()
-        return answer
+    def _signed(self, request: Request) -> tuple[str, dict[str, str]]:
+        place = self.place
+        signer = Signer(self.credentials.get(), place.region)
+        try:
+            request.key.encode()
+        except UnicodeError as error:
+            raise Refused(f"{request.key!r} cannot be a key: {error}") from error
+        try:
+            target = url(place.endpoint, place.bucket, request.key, request.query)
+            return target, signer.headers(
+                request.method, target, request.headers, request.payload, self.now()
+            )
+        except ValueError as error:
+            raise Barred(f"the endpoint cannot be one: {error}") from error
+
+    def _in_their_time(self, ask: Callable[[], Answer]) -> Answer:
+        answer = ask()
+        return ask() if self._drifted(answer) else answer
 
     def _drifted(self, answer: Answer) -> bool:
-        """Take the server's time for signing, if that is why it forbids.
+        """Take the store's time for signing, if that is why it forbids.
 
         An answer to HEAD has no words for it, so the times themselves decide.
         """
+        code = trouble(answer.body).code
+        bad = answer.status == HTTPStatus.BAD_REQUEST and (not code or code in SKEWED)
+        if not bad and answer.status != HTTPStatus.FORBIDDEN:
+            return False
         try:
             theirs = parsedate_to_datetime(answer.headers.get("date", ""))
-        except ValueError:
+        except (ValueError, TypeError, OverflowError):
             return False
-        offset = theirs.replace(tzinfo=UTC) - self.clock.now().utc  # HTTP's are UTC
-        if abs(offset - self.offset) < DRIFT:
+        theirs = theirs.replace(tzinfo=UTC)  # HTTP's dates are, whatever they say
+        if abs(theirs - self.now()) < DRIFT or theirs.year not in SANE:
             return False
-        self.offset = offset
+        offset = theirs - self.clock.now().utc
+        self.knowledge.learn(clock_offset_ms=offset // timedelta(milliseconds=1))
         return True
 
 
-def expect(answer: Answer, doing: str) -> Answer:
-    """Return a good answer; raise what a bad one means, in the server's words."""
-    if answer.status < 300:  # noqa: PLR2004  the good ones
-        return answer
-    told = trouble(answer.body)
-    what = _words(doing, answer, told)
-    if answer.status in FULL:
-        raise Unreachable(f"{what}: the store is full or will not take more")
-    if told.code in AGAIN:
-        raise Unreachable(what)
-    raise Refused(what)
-
-
-def _words(doing: str, answer: Answer, told: Trouble) -> str:
-    reason = f"{told.code} {told.message}".strip() or "no reason given"
-    return f"{doing}: {answer.status} {reason}"
+def sha256(body: bytes) -> Digest:
+    """Return the digest of a small body."""
+    return Digest(hashlib.sha256(body).hexdigest())

@@ -1,6 +1,10 @@
-"""What S3 speaks: a few XML documents and the digest's headers. Pure."""
+"""What S3 speaks: a few XML documents and the digest's headers. Pure.
+
+Whatever a server writes in the place of one, only `Unreachable` comes of it.
+"""
 
 import base64
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
@@ -10,19 +14,21 @@ from dock_agent.recording import Digest
 
 CHECKSUM = "x-amz-checksum-sha256"
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+DIGITS = 18  # of the longest number that is believed
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An error as the server words it."""
+    """An error as the server words it; `region` is the right one, if it says so."""
 
-    code: str
-    message: str
+    code: str = ""
+    message: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part as the server lists it."""
+    """One part as the server lists it; its ETag is bare, without quotes."""
 
     number: int
     size: int
@@ -42,8 +48,19 @@ def trouble(body: bytes) -> Trouble:
     try:
         root = _root(body)
     except Unreachable:
-        return Trouble("", "")
-    return Trouble(_text(root, "Code"), _text(root, "Message"))
+        return Trouble()
+    return Trouble(*(_text(root, name) for name in ("Code", "Message", "Region")))
+
+
+def is_called(body: bytes, name: str) -> bool:
+    """Whether this is a document of that name.
+
+    AWS sends status 200 first, and may put an error into the body.
+    """
+    try:
+        return _local(_root(body).tag) == name
+    except Unreachable:
+        return False
 
 
 def upload_id(body: bytes) -> str:
@@ -54,6 +71,13 @@ def upload_id(body: bytes) -> str:
     return found
 
 
+def uploads(body: bytes, key: str) -> tuple[str, ...]:
+    """Read the uploads of exactly that key from ListMultipartUploads."""
+    listed = (each for each in _root(body) if _local(each.tag) == "Upload")
+    ids = (_text(each, "UploadId") for each in listed if _text(each, "Key") == key)
+    return tuple(ident for ident in ids if ident)
+
+
 def parts_page(body: bytes) -> PartsPage:
     """Read the answer to ListParts."""
     root = _root(body)
@@ -61,7 +85,7 @@ def parts_page(body: bytes) -> PartsPage:
         Part(
             _number(element, "PartNumber"),
             _number(element, "Size"),
-            _text(element, "ETag"),
+            bare(_text(element, "ETag")),
         )
         for element in root
         if _local(element.tag) == "Part"
@@ -70,15 +94,11 @@ def parts_page(body: bytes) -> PartsPage:
     return PartsPage(found, _number(root, "NextPartNumberMarker") if more else None)
 
 
-def completed(body: bytes) -> bool:
-    """Whether this is the good answer to CompleteMultipartUpload.
-
-    AWS sends status 200 first and may put an error into the body.
-    """
-    try:
-        return _local(_root(body).tag) == "CompleteMultipartUploadResult"
-    except Unreachable:
-        return False
+def completed(body: bytes) -> str | None:
+    """Return the ETag in the good answer to CompleteMultipartUpload; None in others."""
+    if not is_called(body, "CompleteMultipartUploadResult"):
+        return None
+    return bare(_text(_root(body), "ETag"))
 
 
 def completion(
@@ -93,12 +113,26 @@ def completion(
     for number, etag in etags:
         part = ET.SubElement(root, "Part")
         if digests is not None:
-            checksum = ET.SubElement(part, "ChecksumSHA256")
-            checksum.text = b64(digests[number - 1])
-        ET.SubElement(part, "ETag").text = etag
+            named = ET.SubElement(part, "ChecksumSHA256")
+            named.text = b64(digests[number - 1])
+        ET.SubElement(part, "ETag").text = f'"{etag}"'
         ET.SubElement(part, "PartNumber").text = str(number)
-    text: bytes = ET.tostring(root, encoding="utf-8")
-    return text
+    return _written(root)
+
+
+def retention(mode: str, until: str) -> bytes:
+    """Write the body of PutObjectRetention; `until` is RFC 3339 UTC."""
+    root = ET.Element("Retention", xmlns=NAMESPACE)
+    ET.SubElement(root, "Mode").text = mode
+    ET.SubElement(root, "RetainUntilDate").text = until
+    return _written(root)
+
+
+def legal_hold() -> bytes:
+    """Write the body of PutObjectLegalHold."""
+    root = ET.Element("LegalHold", xmlns=NAMESPACE)
+    ET.SubElement(root, "Status").text = "ON"
+    return _written(root)
 
 
 def checksum(digest: Digest) -> dict[str, str]:
@@ -106,15 +140,38 @@ def checksum(digest: Digest) -> dict[str, str]:
     return {CHECKSUM: b64(digest), "x-amz-sdk-checksum-algorithm": "SHA256"}
 
 
+def composite(digests: Sequence[Digest]) -> str:
+    """Return the SHA-256 of a multipart object as S3 tells it, from its parts'."""
+    joined = b"".join(bytes.fromhex(digest) for digest in digests)
+    whole = Digest(hashlib.sha256(joined).hexdigest())
+    return f"{b64(whole)}-{len(digests)}"
+
+
 def b64(digest: Digest) -> str:
     """Return a digest as S3's headers carry it."""
     return base64.b64encode(bytes.fromhex(digest)).decode()
 
 
+def bare(etag: str) -> str:
+    """Return an ETag without its quotes: servers are not of one mind about them."""
+    return etag.strip().removeprefix("W/").strip('"')
+
+
+def number(text: str) -> int | None:
+    """Read a number of bytes or parts; None if it is none that could be true."""
+    plain = text.isascii() and text.isdigit() and len(text) <= DIGITS
+    return int(text) if plain else None
+
+
+def _written(root: ET.Element) -> bytes:
+    text: bytes = ET.tostring(root, encoding="utf-8")
+    return text
+
+
 def _root(body: bytes) -> ET.Element:
     try:
         return ET.fromstring(body)  # noqa: S314  our own server; expat bounds entities
-    except ET.ParseError as error:
+    except (ET.ParseError, LookupError, ValueError) as error:
         raise Unreachable(f"an answer that is not XML: {error}") from error
 
 
@@ -126,11 +183,11 @@ def _text(element: ET.Element, name: str) -> str:
 
 
 def _number(element: ET.Element, name: str) -> int:
-    text = _text(element, name)
-    if not (text.isascii() and text.isdigit()):
+    found = number(_text(element, name).strip())
+    if found is None:
         raise Unreachable(f"an answer whose {name} is no number")
-    return int(text)
+    return found
 
 
-def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]
+def _local(tag: object) -> str:
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""

@@ -54,7 +54,10 @@ class Signer:
         payload: Digest,
         at: datetime,
     ) -> dict[str, str]:
-        """Return `given` and what must be sent with it; `at` is aware UTC."""
+        """Return `given` and what must be sent with it; `at` is aware UTC.
+
+        Raises `ValueError` where the target cannot be one.
+        """
         parts = urlsplit(target)
         time = at.strftime("%Y%m%dT%H%M%SZ")
         headers = {name.lower(): " ".join(v.split()) for name, v in given.items()}
@@ -90,10 +93,13 @@ class Signer:
 
 
 def _host(target: str) -> str:
+    """Return the Host header as it is sent and signed (RFC 3986: IPv6 in brackets)."""
     parts = urlsplit(target)
+    name = parts.hostname or ""
+    host = f"[{name}]" if ":" in name else name.encode("idna").decode()
     if parts.port is None or parts.port == DEFAULT_PORTS.get(parts.scheme):
-        return parts.hostname or ""
-    return f"{parts.hostname}:{parts.port}"
+        return host
+    return f"{host}:{parts.port}"
 
 
 def _quoted(text: str) -> str:

@@ -16,6 +16,10 @@ class TransferMove(StrEnum):
     TURNED_DOWN = "turned down"  # the destination will not take it as it stands
     ASKED_AGAIN = "asked again"  # a person says: try once more
     MISSED = "missed"  # a later look found that the destination lost it
+    UNSEALED = "unsealed"  # a seal whose docking is no longer whole over there
+    HELD_BACK = "held back"  # a person says: not now
+    LET_GO = "let go"  # a person says: now
+    SET_ASIDE = "set aside"  # our own copy was quarantined
 
 
 _S, _M = TransferState, TransferMove
@@ -27,4 +31,12 @@ MOVES: Mapping[tuple[TransferState, TransferMove], TransferState] = {
     (_S.SENDING, _M.TURNED_DOWN): _S.REFUSED,
     (_S.REFUSED, _M.ASKED_AGAIN): _S.QUEUED,
     (_S.CONFIRMED, _M.MISSED): _S.QUEUED,
+    (_S.CONFIRMED, _M.UNSEALED): _S.BLOCKED,
+    (_S.QUEUED, _M.UNSEALED): _S.BLOCKED,
+    (_S.QUEUED, _M.HELD_BACK): _S.PAUSED,
+    (_S.PAUSED, _M.LET_GO): _S.QUEUED,
+    **{
+        (s, _M.SET_ASIDE): _S.WITHDRAWN
+        for s in (_S.QUEUED, _S.SENDING, _S.REFUSED, _S.PAUSED)
+    },
 }

@@ -1,50 +1,43 @@
-"""Send what is due, one object at a time for each destination.
+"""Send what is due, some objects at a time for each destination.
 
-Each step is one claim, one send, one commit. Whatever happens in between, the
-row says what to do next: a lease that ran out is claimed again, an upload goes
-on where the destination has it, and a destination that is silent rests as a
-whole, so that one probe finds it again and not every file.
+Each step is one claim, one errand, one commit. Whatever happens in between, the row
+says what to do next: a lease that ran out is claimed again, an upload goes on where
+the destination has it, and a destination that is silent rests as a whole, so that
+one question finds it again and not every file.
 """
 
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from dock_agent.clock import Clock, Instant
-from dock_agent.errors import DockError, FixityError, Refused, Unreachable
-from dock_agent.recording import PART_SIZE, DestinationName, LinkState, Proof
-from dock_agent.store import destinations, transfers
+from dock_agent.clock import Clock, ulid
+from dock_agent.errors import DockError, SyncError
+from dock_agent.recording import DestinationName
+from dock_agent.store import backlog, destinations, transfers
 from dock_agent.store.db import transaction
-from dock_agent.store.destinations import Silence
-from dock_agent.store.transfers import Confirmed, Step, Transfer
-from dock_agent.sync.destination import (
-    Acknowledged,
-    Confirmation,
-    Destination,
-    Portal,
-    Progress,
+from dock_agent.store.transfers import Claim
+from dock_agent.sync.backfill import backfill
+from dock_agent.sync.carry import (
+    Carrier,
+    Errand,
+    Outcome,
+    Stopping,
+    require_vault,
 )
-from dock_agent.sync.item import described
-from dock_agent.sync.policy import LEASE, due_after, next_attempt, resting
+from dock_agent.sync.contact import Contact
+from dock_agent.sync.lane import Lane
+from dock_agent.sync.policy import LEASE, resting
+from dock_agent.sync.reconcile import Reconciler
+from dock_agent.sync.route import Routes, routes
 
 log = logging.getLogger(__name__)
 
 LONGEST_NAP = 2.0  # seconds a worker sleeps while there is nothing to do
-
-
-class Outcome(StrEnum):
-    """What one step came to."""
-
-    IDLE = "idle"  # nothing is due, or the destination rests
-    CONFIRMED = "confirmed"
-    POSTPONED = "postponed"
-    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +55,73 @@ def unheard(count: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """Which way the network goes, and which interfaces cost."""
+
+    look: Callable[[], Routes] = routes
+    costly: Collection[str] = ()
+
+    def is_metered(self) -> bool:
+        return self.look().is_metered(self.costly)
+
+
+@dataclass(frozen=True, slots=True)
 class Worker:
     """Sends for every destination that the configuration names."""
 
     vault: Path
-    destinations: Mapping[DestinationName, Destination]
+    lanes: Mapping[DestinationName, Lane]
     clock: Clock
+    network: Network = field(default_factory=Network)
+    stop: threading.Event = field(default_factory=threading.Event)
+    contact: Contact = field(init=False)
+    carrier: Carrier = field(init=False)
 
-    def step(self, conn: sqlite3.Connection, name: DestinationName) -> Outcome:
+    def __post_init__(self) -> None:
+        contact = Contact(self.clock)
+        object.__setattr__(self, "contact", contact)
+        carrier = Carrier(self.vault, self.clock, contact, self.stop.is_set)
+        object.__setattr__(self, "carrier", carrier)
+
+    def begin(self, conn: sqlite3.Connection, kinds: Mapping[str, str]) -> None:
+        """Know every destination, and queue what was sealed before it was known."""
+        for name, lane in self.lanes.items():
+            with transaction(conn):
+                destinations.ensure(conn, name, kinds[name], lane.place)
+            count = backfill(conn, self.vault, name, self.clock.now())
+            if count:
+                log.info(
+                    "queued for a new destination name=%s dockings=%d", name, count
+                )
+
+    def step(
+        self, conn: sqlite3.Connection, name: DestinationName, owner: str = "worker"
+    ) -> Outcome:
         """Send one object that is due, and commit what came of it."""
+        lane, row = self.lanes[name], destinations.get(conn, name)
         now = self.clock.now().utc
-        if resting(destinations.get(conn, name).try_after, now):
+        if self.stop.is_set() or row.paused or resting(row.try_after, now):
             return Outcome.IDLE
+        metered = self.network.is_metered()
+        allowed = lane.policy.allowed(now, metered=metered)
+        lane.limit(allowed.rate)
+        if self.contact.is_due(row):
+            try:
+                self.contact.ask(conn, name, lane, metered=metered)
+            except Stopping:
+                return Outcome.IDLE
+            except SyncError as error:
+                self.contact.failed(conn, name, error)
+                return Outcome.POSTPONED
+        if not allowed.priorities:
+            return Outcome.IDLE
+        require_vault(self.vault)
         with transaction(conn):
-            transfer = transfers.claim(conn, name, now, LEASE)
+            wish = Claim(name, owner, now, LEASE, allowed.priorities)
+            transfer = transfers.claim(conn, wish)
         if transfer is None:
             return Outcome.IDLE
-        try:
-            told = self._send(conn, transfer)
-        except Unreachable as error:
-            return self._postpone(conn, transfer, error)
-        except (Refused, FixityError) as error:
-            return self._refuse(conn, transfer, error)
-        return self._confirm(conn, transfer, told)
+        return self.carrier.carry(Errand(conn, transfer, lane, metered))
 
     def run_once(
         self, conn: sqlite3.Connection, show: Callable[[int], None] = unheard
@@ -93,109 +130,67 @@ class Worker:
 
         `show` hears how many objects are confirmed so far.
         """
-        confirmed = 0
-        for name in self.destinations:
-            while (outcome := self.step(conn, name)) is not Outcome.IDLE:
+        confirmed, owner = 0, ulid(self.clock)
+        for name in self.lanes:
+            while (outcome := self.step(conn, name, owner)) is not Outcome.IDLE:
                 confirmed += outcome is Outcome.CONFIRMED
                 show(confirmed)
-        left = transfers.waiting(conn)
+        left = backlog.waiting(conn)
         return Summary(confirmed, left.count - left.refused, left.refused)
 
-    def run(
-        self, connect: Callable[[], sqlite3.Connection], stop: threading.Event
-    ) -> None:
-        """Send until `stop` is set, each destination in a thread of its own.
+    def run(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        """Send until `stop` is set, on some threads for each destination.
 
         A thread that fails in a way nobody foresaw sets `stop` for all of them:
         the process is started again, and no destination is forgotten quietly.
         """
-        with ThreadPoolExecutor(max(1, len(self.destinations))) as pool:
-            sending = [
-                pool.submit(self._keep_sending, connect, name, stop)
-                for name in self.destinations
-            ]
+        threads = [
+            name for name, lane in self.lanes.items() for _ in range(lane.connections)
+        ]
+        with ThreadPoolExecutor(max(1, len(threads))) as pool:
+            sending = [pool.submit(self._keep_sending, connect, n) for n in threads]
         for one in sending:
             one.result()  # raises what ended it
 
     def _keep_sending(
-        self,
-        connect: Callable[[], sqlite3.Connection],
-        name: DestinationName,
-        stop: threading.Event,
+        self, connect: Callable[[], sqlite3.Connection], name: DestinationName
     ) -> None:
+        owner, before = ulid(self.clock), self.network.look()
         try:
             with closing(connect()) as conn:
-                while not stop.is_set():
-                    if self._one_step(conn, name) is Outcome.IDLE:
-                        stop.wait(LONGEST_NAP)
+                while not self.stop.is_set():
+                    now = self.network.look()
+                    if now != before:
+                        before = now
+                        self._network_changed(conn, name)
+                    if self._one_step(conn, name, owner) is Outcome.IDLE:
+                        self.stop.wait(LONGEST_NAP)
         finally:
-            stop.set()
+            self.stop.set()
 
-    def _one_step(self, conn: sqlite3.Connection, name: DestinationName) -> Outcome:
+    def _network_changed(self, conn: sqlite3.Connection, name: DestinationName) -> None:
+        with transaction(conn):
+            destinations.wake(conn, name)
+        log.info("network changed destination=%s", name)
+
+    def _one_step(
+        self, conn: sqlite3.Connection, name: DestinationName, owner: str
+    ) -> Outcome:
         try:
-            return self.step(conn, name)
+            outcome = self.step(conn, name, owner)
+            if outcome is Outcome.IDLE and not self.stop.is_set():
+                self._look_again(conn, name)
         except DockError as error:
             log.warning("sync step failed destination=%s %s", name, error)
             return Outcome.IDLE
+        return outcome
 
-    def _send(self, conn: sqlite3.Connection, transfer: Transfer) -> Confirmation:
-        item = described(conn, self.vault, transfer)
-        parts = transfers.acknowledged(conn, transfer)
-        done = Progress(
-            transfer.upload,
-            transfer.generation,
-            tuple(Acknowledged(number, etag) for number, etag in parts),
-        )
-
-        def remember(progress: Progress) -> None:
-            known = tuple((part.number, part.etag) for part in progress.parts)
-            sent = min(len(known) * PART_SIZE, transfer.size)
-            step = Step(progress.upload, progress.generation, known, sent)
-            with transaction(conn):
-                transfers.remember(conn, transfer.id, step)
-                until = self.clock.now().utc + LEASE
-                transfers.renew(conn, transfer.id, until)
-
-        told = self.destinations[transfer.destination].send(item, done, remember)
-        if told.proof is Proof.NONE or told.digest != transfer.sha256:
-            raise Refused(
-                f"{transfer.key}: taken, but nothing proves it ({told.proof})"
-            )
-        return told
-
-    def _confirm(
-        self, conn: sqlite3.Connection, transfer: Transfer, told: Confirmation
-    ) -> Outcome:
-        at = self.clock.now()
-        proof = Confirmed(told.proof, told.digest, told.etag, told.version)
-        with transaction(conn):
-            transfers.confirm(conn, transfer, proof, at)
-            destinations.answered(conn, transfer.destination, LinkState.ONLINE, at)
-        return Outcome.CONFIRMED
-
-    def _postpone(
-        self, conn: sqlite3.Connection, transfer: Transfer, error: Unreachable
-    ) -> Outcome:
-        at = self.clock.now()
-        attempts = destinations.get(conn, transfer.destination).attempts + 1
-        again = next_attempt(attempts, at.utc, self._jitter())
-        due = due_after(transfer.attempts, again)
-        link = LinkState.CAPTIVE if isinstance(error, Portal) else LinkState.OFFLINE
-        with transaction(conn):
-            transfers.postpone(conn, transfer.id, due, str(error))
-            silence = Silence(link, str(error), again)
-            destinations.silent(conn, transfer.destination, silence, at)
-        log.info("destination silent name=%s %s", transfer.destination, error)
-        return Outcome.POSTPONED
-
-    def _refuse(
-        self, conn: sqlite3.Connection, transfer: Transfer, error: DockError
-    ) -> Outcome:
-        at: Instant = self.clock.now()
-        with transaction(conn):
-            transfers.refuse(conn, transfer, str(error), at)
-        log.warning("transfer refused key=%s %s", transfer.key, error)
-        return Outcome.REFUSED
-
-    def _jitter(self) -> float:
-        return int.from_bytes(self.clock.entropy(4), "big") / 2**32
+    def _look_again(self, conn: sqlite3.Connection, name: DestinationName) -> None:
+        """While nothing is to be sent: ask what the destination still holds."""
+        row = destinations.get(conn, name)
+        if row.paused or resting(row.try_after, self.clock.now().utc):
+            return
+        try:
+            Reconciler(self.vault, self.clock).look(conn, name, self.lanes[name])
+        except SyncError as error:
+            self.contact.failed(conn, name, error)

@@ -13,7 +13,7 @@ from dock_agent.bays.machine import Bay
 from dock_agent.clock import Instant, stamp
 from dock_agent.config import Config
 from dock_agent.recording import BayName, BayState, Colour, LinkState
-from dock_agent.store import destinations, transfers, views
+from dock_agent.store import backlog, destinations, views
 from dock_agent.store.db import reading
 from dock_agent.watch.eta import Pace
 from dock_agent.watch.status import (
@@ -110,7 +110,7 @@ def _status(
 
 
 def _queue(conn: sqlite3.Connection, now: datetime) -> Queue:
-    waiting = transfers.waiting(conn)
+    waiting = backlog.waiting(conn)
     age = None if waiting.oldest is None else (now - waiting.oldest).total_seconds()
     return Queue(
         waiting=waiting.count,
@@ -129,6 +129,9 @@ def _link(row: destinations.DestinationRow) -> Link:
         last_success=_text(row.last_success),
         last_failure=_text(row.last_failure),
         failure=row.failure if row.link is not LinkState.ONLINE else None,
+        try_after=_text(row.try_after),
+        paused=row.paused,
+        goodput=row.goodput,
     )
 
 

@@ -48,7 +48,10 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """The way to one destination; `failure` is in words."""
+    """The way to one destination; `failure` is in words.
+
+    `goodput` is bytes a second, lately; `try_after` until when it rests.
+    """
 
     name: str
     kind: str
@@ -57,6 +60,9 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     last_success: str | None
     last_failure: str | None
     failure: str | None
+    try_after: str | None = None
+    paused: bool = False
+    goodput: int | None = None
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):

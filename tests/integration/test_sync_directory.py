@@ -1,17 +1,39 @@
 """A directory as a destination, on a disk that does not do what it should."""
 
 import errno
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from dock_agent.errors import Refused, Unreachable
-from dock_agent.simulated.disk import Faults, SimulatedDisk
+from dock_agent.config import Config, Station, Store, Vault
+from dock_agent.config_tables import Destination as Table
+from dock_agent.errors import (
+    Barred,
+    ConfigError,
+    Full,
+    NotTaken,
+    Refused,
+    SyncError,
+    Unreachable,
+)
+from dock_agent.recording import Proof
+from dock_agent.simulated.clock import ManualClock
+from dock_agent.simulated.disk import Faults, PowerCut, SimulatedDisk
 from dock_agent.sync.destination import Object, Progress
-from dock_agent.sync.directory import Directory
+from dock_agent.sync.directory import Directory, open_directory
+from dock_agent.sync.directory_marker import MARKER
+from dock_agent.vault.disk import Beat, Reread, Writer, silent
 from dock_agent.vault.layout import PART
 from dock_agent.vault.real import RealDisk
-from support.sending import Memory, item
+from support.places import BEGIN
+from support.sending import Hearing, Interrupted, Memory, file, item, sent_whole
+
+TMPFS = Path("/dev/shm")  # noqa: S108  a file system that is nothing but cache
+DONE = Progress()
 
 
 @pytest.fixture
@@ -26,9 +48,20 @@ def root(tmp_path: Path) -> Path:
     return made
 
 
-def share(root: Path, disk: SimulatedDisk) -> Directory:
+def share(root: Path, disk: SimulatedDisk, least: Proof = Proof.ECHOED) -> Directory:
     disk.make_directory(root)
-    return Directory(root, disk)
+    return Directory(root, disk, least)
+
+
+def asked(nas: Directory, sent: Object) -> list[Callable[[], object]]:
+    """Return everything that a share can be asked."""
+    return [
+        nas.probe,
+        lambda: nas.send(sent, DONE, Memory()),
+        lambda: nas.confirm(sent, DONE),
+        lambda: nas.look(sent, DONE),
+        nas.check,
+    ]
 
 
 def test_a_share_that_is_not_there_is_tried_again_and_not_made(
@@ -36,71 +69,451 @@ def test_a_share_that_is_not_there_is_tried_again_and_not_made(
 ) -> None:
     away = Directory(tmp_path / "share", RealDisk())
 
+    asking = [*asked(away, sent), away.marker]
+    for ask in asking:
+        with pytest.raises(Unreachable, match="mounted"):
+            ask()
     with pytest.raises(Unreachable, match="mounted"):
-        away.send(sent, Progress(), Memory())
-    with pytest.raises(Unreachable, match="mounted"):
-        away.confirm(sent)
-    with pytest.raises(Unreachable, match="mounted"):
-        away.check()
+        away.mark("first")
 
     assert not (tmp_path / "share").exists()
 
 
-def test_a_copy_that_is_read_back_other_than_it_was_sent_leaves_nothing(
+def test_what_is_left_where_a_share_was_mounted_is_not_written_to(
+    root: Path, sent: Object
+) -> None:
+    nas = Directory(root, RealDisk())
+    nas.mark("first")
+    unmounted(root)
+
+    for ask in asked(nas, sent):
+        with pytest.raises(Unreachable, match="mounted"):
+            ask()
+
+    assert nas.marker() is None
+    assert list(root.iterdir()) == []
+
+
+def test_an_agent_that_saw_the_marker_at_its_start_misses_it_later(
+    root: Path, sent: Object
+) -> None:
+    Directory(root, RealDisk()).mark("first")
+    restarted = Directory(root, RealDisk())
+    restarted.marker()
+    unmounted(root)
+
+    with pytest.raises(Unreachable, match="mounted"):
+        restarted.send(sent, DONE, Memory())
+
+    assert list(root.iterdir()) == []
+
+
+def test_a_share_that_goes_in_mid_copy_gets_no_name(root: Path, sent: Object) -> None:
+    nas = Directory(root, RealDisk())
+    nas.mark("first")
+    cut = replace(sent, moved=lambda _: unmounted(root))
+
+    with pytest.raises(Unreachable, match="mounted"):
+        nas.send(cut, DONE, Memory())
+
+    assert list(root.iterdir()) == []
+    assert not (root.with_name("away") / sent.key).exists()
+
+
+def test_another_share_in_its_place_is_not_written_to(root: Path, sent: Object) -> None:
+    nas = Directory(root, RealDisk())
+    nas.mark("first")
+    unmounted(root)
+    Directory(root, RealDisk()).mark("second")
+
+    for ask in asked(nas, sent):
+        with pytest.raises(Barred, match="second"):
+            ask()
+
+    assert nas.marker() == "second"
+    assert [path.name for path in root.iterdir()] == [MARKER]
+
+
+@pytest.mark.parametrize("found", [b"", b"{}", b'{"id": 1}', b"\xff", b"x" * 10_000])
+def test_a_marker_that_is_not_ours_is_left_as_it_is(root: Path, found: bytes) -> None:
+    (root / MARKER).write_bytes(found)
+    nas = Directory(root, RealDisk())
+
+    for ask in (nas.marker, lambda: nas.mark("first")):
+        with pytest.raises(Barred, match="not one of ours"):
+            ask()
+
+    assert (root / MARKER).read_bytes() == found
+
+
+def test_a_marker_survives_a_power_cut(root: Path) -> None:
+    disk = SimulatedDisk()
+    share(root, disk).mark("first")
+
+    disk.crash()
+
+    assert Directory(root, disk).marker() == "first"
+    assert list(disk.listing(root)) == [root / MARKER]
+
+
+def test_of_two_stations_that_mark_a_share_at_once_one_is_told(root: Path) -> None:
+    disk = Overtaken()
+    slow, fast = share(root, disk), Directory(root, disk)
+    disk.overtake = lambda: fast.mark("fast")
+
+    with pytest.raises(Barred, match="fast"):
+        slow.mark("slow")
+
+    assert fast.marker() == "fast"
+    assert list(disk.listing(root)) == [root / MARKER]
+
+
+def test_a_copy_that_is_read_back_other_than_it_was_sent_is_not_confirmed(
     root: Path, sent: Object
 ) -> None:
     disk = SimulatedDisk(faults=Faults(flips=1))
     nas = share(root, disk)
 
-    with pytest.raises(Unreachable, match="read back other"):
-        nas.send(sent, Progress(), Memory())
+    assert sent_whole(nas, sent) is None
 
-    assert nas.confirm(sent) is None
-    assert list(disk.listing(root)) == []
+    with pytest.raises(Refused, match="already called"):
+        nas.send(sent, DONE, Memory())
 
 
 def test_a_copy_that_rots_over_there_is_not_confirmed_again(
     root: Path, sent: Object
 ) -> None:
     nas = Directory(root, RealDisk())
-    nas.send(sent, Progress(), Memory())
+    assert sent_whole(nas, sent) is not None
     copy = root / sent.key
     copy.chmod(0o600)
     copy.write_bytes(bytes(sent.size))
 
-    assert nas.confirm(sent) is None
+    assert nas.confirm(sent, DONE) is None
+
+
+def test_what_is_confirmed_survives_a_power_cut(root: Path, sent: Object) -> None:
+    disk = SimulatedDisk()
+    nas = share(root, disk)
+    assert sent_whole(nas, sent) is not None
+
+    disk.crash()
+
+    assert nas.confirm(sent, DONE) is not None
+
+
+def test_a_name_that_is_found_is_made_to_last_before_it_is_confirmed(
+    root: Path, sent: Object
+) -> None:
+    disk = SimulatedDisk()
+    nas = share(root, disk)
+    named_but_not_flushed(disk, root / sent.key, file(sent).read_bytes())
+
+    done = nas.send(sent, DONE, Memory())
+    assert nas.confirm(sent, done, sent=True) is not None
+    disk.crash()
+
+    assert nas.confirm(sent, DONE) is not None
+
+
+def test_a_copy_that_never_left_our_cache_proves_less_than_a_read_back(
+    root: Path, sent: Object
+) -> None:
+    nas = share(root, SimulatedDisk(faults=Faults(answers_from_cache=True)))
+
+    told = sent_whole(nas, sent)
+
+    assert told is not None
+    assert told.proof is Proof.ECHOED
+    assert "memory" in nas.check()
+
+
+def test_a_copy_that_never_left_our_cache_is_nothing_where_a_read_back_is_asked_for(
+    root: Path, sent: Object
+) -> None:
+    disk = SimulatedDisk(faults=Faults(answers_from_cache=True))
+    nas = share(root, disk, Proof.READ_BACK)
+
+    with pytest.raises(Barred, match="echoed"):
+        sent_whole(nas, sent)
+    with pytest.raises(Barred, match="echoed"):
+        nas.check()
+
+
+@pytest.mark.skipif(not TMPFS.is_mount(), reason="no tmpfs here")
+def test_a_file_system_in_memory_is_known_for_what_it_is(sent: Object) -> None:
+    with tempfile.TemporaryDirectory(dir=TMPFS) as folder:
+        told = sent_whole(Directory(Path(folder), RealDisk()), sent)
+
+    assert told is not None
+    assert told.proof is Proof.ECHOED
 
 
 @pytest.mark.parametrize(
     ("faults", "capacity", "raised"),
     [
-        (Faults(), 4999, Unreachable),
+        (Faults(), 4999, Full),
         (Faults(sync_error=errno.EIO), 1 << 20, Unreachable),
-        (Faults(read_only=True), 1 << 20, Refused),
+        (Faults(read_only=True), 1 << 20, Barred),
     ],
     ids=["full", "broken", "read-only"],
 )
-def test_what_a_disk_says_is_temporary_or_goes_to_a_person(
-    root: Path, sent: Object, faults: Faults, capacity: int, raised: type[Exception]
+def test_a_copy_that_fails_leaves_nothing_behind(
+    root: Path, sent: Object, faults: Faults, capacity: int, raised: type[SyncError]
 ) -> None:
     disk = SimulatedDisk(capacity)
     nas = share(root, disk)
     disk.faults = faults
 
     with pytest.raises(raised):
-        nas.send(sent, Progress(), Memory())
+        nas.send(sent, DONE, Memory())
 
     assert list(disk.listing(root)) == []
 
 
-def test_a_copy_that_a_dead_process_left_half_done_stands_in_nobodys_way(
+@pytest.mark.parametrize("at", ["create", "size", "reread"])
+@pytest.mark.parametrize(
+    ("code", "raised"),
+    [
+        *((code, Full) for code in (errno.ENOSPC, errno.EDQUOT)),
+        *((code, Barred) for code in (errno.EROFS, errno.EACCES, errno.EPERM)),
+        (errno.ENOTDIR, Barred),
+        *((code, Unreachable) for code in (errno.EIO, errno.ESTALE, errno.ENODEV)),
+        *((code, Unreachable) for code in (errno.ENOTCONN, errno.EHOSTDOWN)),
+        (errno.ETIMEDOUT, Unreachable),
+        *((code, Refused) for code in (errno.EFBIG, errno.ENAMETOOLONG)),
+        *((code, NotTaken) for code in (errno.EBUSY, errno.ENOLCK, errno.EAGAIN)),
+    ],
+    ids=lambda value: errno.errorcode[value] if isinstance(value, int) else None,
+)
+def test_what_a_share_says_is_what_is_raised(
+    root: Path, sent: Object, at: str, code: int, raised: type[SyncError]
+) -> None:
+    disk = Failing()
+    nas = share(root, disk)
+    if at != "create":
+        assert sent_whole(nas, sent) is not None
+    disk.failing[at] = code
+
+    with pytest.raises(SyncError) as told:
+        nas.send(sent, DONE, Memory())
+
+    assert type(told.value) is raised
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.EACCES])
+def test_a_share_in_trouble_is_not_taken_for_an_empty_one(
+    root: Path, sent: Object, code: int
+) -> None:
+    disk = Failing()
+    nas = share(root, disk)
+    assert sent_whole(nas, sent) is not None
+    disk.failing["size"] = code
+
+    for ask in (lambda: nas.confirm(sent, DONE), lambda: nas.look(sent, DONE)):
+        with pytest.raises(SyncError):
+            ask()
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "directory", "pipe"])
+def test_what_is_no_file_is_another_of_that_name(
+    root: Path, sent: Object, kind: str
+) -> None:
+    target = root / sent.key
+    target.parent.mkdir(parents=True)
+    MAKE[kind](target, file(sent))
+    nas = Directory(root, RealDisk())
+
+    with pytest.raises(Refused, match="already called"):
+        nas.send(sent, DONE, Memory())
+
+    assert nas.confirm(sent, DONE) is None
+
+
+def test_nothing_is_replaced_that_came_while_a_copy_was_written(
     root: Path, sent: Object
 ) -> None:
-    half = (root / sent.key).with_name(f"{PART}0123")
-    half.parent.mkdir(parents=True)
-    half.write_bytes(b"half")
+    def come(count: int) -> None:
+        del count
+        (root / sent.key).write_bytes(b"theirs")
 
-    told = Directory(root, RealDisk()).send(sent, Progress(), Memory())
+    with pytest.raises(Refused, match="already called"):
+        Directory(root, RealDisk()).send(replace(sent, moved=come), DONE, Memory())
 
-    assert told.digest == sent.digest
-    assert (root / sent.key).read_bytes() == sent.path.read_bytes()
+    assert [path.name for path in (root / sent.key).parent.iterdir()] == ["0001.MP4"]
+    assert (root / sent.key).read_bytes() == b"theirs"
+
+
+def test_a_sender_that_loses_its_power_anywhere_leaves_one_part_at_most(
+    root: Path, sent: Object
+) -> None:
+    disk = SimulatedDisk()
+    nas = share(root, disk)
+    cuts = 0
+
+    while not survives(nas, disk, sent, cuts):
+        disk.crash(names_last=True)
+        cuts += 1
+        assert len(list(disk.listing(root))) <= 1
+
+    assert cuts > 5
+    assert nas.confirm(sent, DONE) is not None
+    assert list(disk.listing(root)) == [root / sent.key]
+
+
+def test_a_part_that_a_dead_process_left_is_removed_by_the_next(
+    root: Path, sent: Object
+) -> None:
+    nas = Directory(root, RealDisk())
+    left = Left()
+    with pytest.raises(Killed):
+        Directory(root, left).send(sent, DONE, Memory())
+    assert [path.name[: len(PART)] for path in left.parts] == [PART]
+
+    assert sent_whole(nas, sent) is not None
+
+    assert not left.parts[0].exists()
+
+
+def test_a_copy_has_the_time_of_its_recording_and_is_not_to_be_written(
+    root: Path, sent: Object
+) -> None:
+    sent_whole(Directory(root, RealDisk()), sent)
+
+    facts = (root / sent.key).stat()
+    assert facts.st_mtime == BEGIN.timestamp()
+    assert facts.st_mode & 0o777 == 0o440
+
+
+def test_a_check_reads_a_whole_block_and_leaves_nothing_behind(root: Path) -> None:
+    disk = SimulatedDisk(faults=Faults(flips=1))
+    nas = share(root, disk)
+
+    with pytest.raises(Barred, match="not what was written"):
+        nas.check()
+
+    assert list(disk.listing(root)) == []
+
+
+def test_the_bytes_of_a_copy_are_told_of_before_they_are_written(
+    root: Path, sent: Object
+) -> None:
+    disk = SimulatedDisk()
+    nas = share(root, disk)
+
+    with pytest.raises(Interrupted):
+        nas.send(Hearing(most=1).of(sent), DONE, Memory())
+
+    assert list(disk.listing(root)) == []
+
+
+def test_a_table_of_the_configuration_says_where_it_is(tmp_path: Path) -> None:
+    whole = Config(
+        station=Station(id="a"),
+        vault=Vault(path="v"),
+        store=Store(path="s"),
+        base=str(tmp_path),
+    )
+    (tmp_path / "nas").mkdir()
+    table = Table(name="nas", kind="directory", path="nas")
+
+    nas = open_directory(whole, table, ManualClock())
+    nas.mark("first")
+
+    assert (tmp_path / "nas" / MARKER).is_file()
+    with pytest.raises(ConfigError, match="no path"):
+        open_directory(whole, Table(name="nas", kind="directory"), ManualClock())
+
+
+MAKE: dict[str, Callable[[Path, Path], object]] = {
+    "link": lambda target, ours: target.symlink_to(ours),
+    "dangling": lambda target, _: target.symlink_to("nowhere"),
+    "directory": lambda target, _: target.mkdir(),
+    "pipe": lambda target, _: os.mkfifo(target),
+}
+
+
+def unmounted(root: Path) -> None:
+    """Take a share away; an empty directory is left in its place."""
+    root.rename(root.with_name("away"))
+    root.mkdir()
+
+
+def named_but_not_flushed(disk: SimulatedDisk, path: Path, content: bytes) -> None:
+    """Put a whole file there whose name a power cut would take."""
+    disk.make_directory(path.parent)
+    writer = disk.create(path, len(content))
+    writer.write(memoryview(content), 0)
+    writer.finish(len(content), 0)
+    writer.sync()
+    writer.close()
+
+
+def survives(nas: Directory, disk: SimulatedDisk, sent: Object, steps: int) -> bool:
+    """Send and confirm with so many operations left; whether that was enough."""
+    disk.faults.cut_after = steps
+    try:
+        done = nas.send(sent, DONE, Memory())
+        confirmed = nas.confirm(sent, done, sent=True)
+    except PowerCut:
+        return False
+    disk.faults.cut_after = None
+    return confirmed is not None
+
+
+@dataclass(slots=True)
+class Overtaken(SimulatedDisk):
+    """Somebody else is faster, once, just before a file gets its name."""
+
+    overtake: Callable[[], object] | None = None
+
+    def rename(self, source: Path, target: Path) -> None:
+        overtake, self.overtake = self.overtake, None
+        if overtake is not None:
+            overtake()
+        SimulatedDisk.rename(self, source, target)
+
+
+@dataclass(slots=True)
+class Failing(SimulatedDisk):
+    """Answers some calls with an errno."""
+
+    failing: dict[str, int] = field(default_factory=dict)
+
+    def _fail(self, call: str) -> None:
+        if call in self.failing:
+            code = self.failing[call]
+            raise OSError(code, os.strerror(code))
+
+    def create(self, path: Path, size: int) -> Writer:
+        self._fail("create")
+        return SimulatedDisk.create(self, path, size)
+
+    def size(self, path: Path) -> int:
+        self._fail("size")
+        return SimulatedDisk.size(self, path)
+
+    def reread(self, path: Path, beat: Beat = silent) -> Reread:
+        self._fail("reread")
+        return SimulatedDisk.reread(self, path, beat)
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class Left(RealDisk):
+    """The disk of a process that is killed before it names its copy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[Path] = []
+
+    def rename(self, source: Path, target: Path) -> None:
+        del target
+        self.parts.append(source)
+        raise Killed
+
+    def unlink(self, path: Path) -> None:
+        if path not in self.parts:
+            super().unlink(path)

@@ -1,82 +1,44 @@
 """The worker with a real store and a cloud in memory, in virtual time."""
 
-import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from dock_agent.errors import StoreError
+from dock_agent.errors import Unreachable
 from dock_agent.recording import (
     PART_SIZE,
     DestinationName,
     LinkState,
     Priority,
+    Proof,
     TransferId,
     TransferState,
 )
-from dock_agent.simulated.clock import ManualClock
 from dock_agent.simulated.cloud import Lie, SimulatedCloud
-from dock_agent.store import custody, destinations, transfers
+from dock_agent.store import custody, orders
 from dock_agent.store.db import connect, transaction
-from dock_agent.sync.destination import (
-    Confirmation,
-    Destination,
-    Object,
-    Progress,
-    Remember,
-)
-from dock_agent.sync.policy import CEILING, LEASE
-from dock_agent.sync.worker import Outcome, Worker
+from dock_agent.store.orders import Which
+from dock_agent.sync.carry import Outcome
+from dock_agent.sync.destination import Object
+from dock_agent.sync.lane import Lane
+from dock_agent.sync.policy import CEILING
+from dock_agent.sync.worker import Worker
+from support.outbox import HOUR, MINUTE, Around, Outbox, outbox
 from support.queues import CLOUD, SEAL, Queue, states
-from support.sending import sha256
 
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 LARGE = 2 * PART_SIZE + 5
 OTHER = DestinationName("other")
 
 
-@dataclass
-class Bench:
-    """A station's sending side."""
-
-    conn: sqlite3.Connection
-    queue: Queue
-    clock: ManualClock
-    cloud: SimulatedCloud
-    worker: Worker
-
-    def send_for(self, time: timedelta, step: timedelta = timedelta(seconds=1)) -> None:
-        """Let the worker run for so long, in virtual time."""
-        for _ in range(time // step):
-            self.worker.run_once(self.conn)
-            self.clock.advance(step)
-
-    def arrived(self) -> dict[str, str]:
-        """Return the digest of each object that the cloud keeps."""
-        return {key: sha256(data) for key, data in self.cloud.objects.items()}
-
-    def link(self) -> LinkState:
-        """Return what the station believes of the way to the cloud."""
-        return destinations.get(self.conn, CLOUD).link
-
-
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    clock = ManualClock()
-    cloud = SimulatedCloud(clock)
-    vault = tmp_path / "vault"
-    with closing(connect(tmp_path / "store.db", create=True)) as conn:
-        worker = Worker(vault, {CLOUD: cloud}, clock)
-        yield Bench(conn, Queue(conn, vault, clock), clock, cloud, worker)
+def bench(tmp_path: Path) -> Iterator[Outbox]:
+    with outbox(tmp_path) as made:
+        yield made
 
 
 def test_everything_that_is_queued_arrives_and_the_chain_tells_of_it(
-    bench: Bench,
+    bench: Outbox,
 ) -> None:
     bench.queue.docking(1, [0, 1, 1000, LARGE])
 
@@ -90,7 +52,7 @@ def test_everything_that_is_queued_arrives_and_the_chain_tells_of_it(
 
 
 def test_after_an_outage_of_an_hour_everything_arrives_exactly_once(
-    bench: Bench,
+    bench: Outbox,
 ) -> None:
     bench.queue.docking(1, [1000] * 20)
     bench.queue.docking(2, [LARGE, 5])
@@ -109,7 +71,7 @@ def test_after_an_outage_of_an_hour_everything_arrives_exactly_once(
 
 
 def test_a_destination_that_rests_is_probed_with_one_call_and_not_for_every_file(
-    bench: Bench,
+    bench: Outbox,
 ) -> None:
     bench.queue.docking(1, [10] * 50)
     bench.cloud.weather.out_until = bench.clock.now().utc + HOUR
@@ -120,7 +82,7 @@ def test_a_destination_that_rests_is_probed_with_one_call_and_not_for_every_file
     assert bench.link() is LinkState.OFFLINE
 
 
-def test_a_step_while_the_destination_rests_asks_nothing(bench: Bench) -> None:
+def test_a_step_while_the_destination_rests_asks_nothing(bench: Outbox) -> None:
     bench.queue.docking(1, [10, 10])
     bench.cloud.weather.out_until = bench.clock.now().utc + HOUR
 
@@ -130,7 +92,7 @@ def test_a_step_while_the_destination_rests_asks_nothing(bench: Bench) -> None:
     assert bench.cloud.calls == 1
 
 
-def test_the_seal_goes_last_and_only_when_all_else_is_there(bench: Bench) -> None:
+def test_the_seal_goes_last_and_only_when_all_else_is_there(bench: Outbox) -> None:
     bench.queue.docking(1, [10, LARGE, 10])
     bench.cloud.weather.outages = {7, 12, 20}
 
@@ -141,7 +103,7 @@ def test_the_seal_goes_last_and_only_when_all_else_is_there(bench: Bench) -> Non
 
 
 def test_a_refused_object_goes_to_a_person_and_does_not_stop_the_others(
-    bench: Bench,
+    bench: Outbox,
 ) -> None:
     docking = bench.queue.docking(1, [10, 20, 30])
     unwanted = f"dockings/{docking}/data/0001.MP4"
@@ -158,21 +120,21 @@ def test_a_refused_object_goes_to_a_person_and_does_not_stop_the_others(
     custody.check(bench.conn)
 
 
-def test_a_refused_object_that_is_asked_for_again_frees_the_seal(bench: Bench) -> None:
+def test_a_refused_object_that_is_asked_for_again_frees_the_seal(bench: Outbox) -> None:
     docking = bench.queue.docking(1, [10, 20])
     bench.cloud.weather.refuses = {f"dockings/{docking}/data/0001.MP4"}
     bench.worker.run_once(bench.conn)
 
     bench.cloud.weather.refuses = set()
     with transaction(bench.conn):
-        transfers.ask_again(bench.conn, TransferId(2), bench.clock.now())
+        orders.ask_again(bench.conn, Which(ids=[TransferId(2)]), bench.clock.now())
     bench.worker.run_once(bench.conn)
 
     assert bench.arrived() == bench.queue.sent
 
 
 def test_a_portal_makes_the_link_captive_until_it_lets_us_through(
-    bench: Bench,
+    bench: Outbox,
 ) -> None:
     bench.queue.docking(1, [10])
     bench.cloud.weather.portal = True
@@ -187,20 +149,7 @@ def test_a_portal_makes_the_link_captive_until_it_lets_us_through(
     assert bench.arrived() == bench.queue.sent
 
 
-def test_an_object_whose_lease_ran_out_is_claimed_again(bench: Bench) -> None:
-    bench.queue.docking(1, [10])
-    with transaction(bench.conn):
-        transfers.claim(bench.conn, CLOUD, bench.clock.now().utc, LEASE)
-
-    early = bench.worker.step(bench.conn, CLOUD)
-    bench.clock.advance(LEASE)
-    bench.worker.run_once(bench.conn)
-
-    assert early is Outcome.IDLE
-    assert bench.arrived() == bench.queue.sent
-
-
-def test_lost_replies_lose_nothing_and_double_nothing(bench: Bench) -> None:
+def test_lost_replies_lose_nothing_and_double_nothing(bench: Outbox) -> None:
     bench.queue.docking(1, [10, LARGE, 0])
     bench.cloud.weather.lost_replies = 5
 
@@ -212,10 +161,10 @@ def test_lost_replies_lose_nothing_and_double_nothing(bench: Bench) -> None:
 
 
 def test_an_upload_that_was_interrupted_sends_only_what_is_missing(
-    bench: Bench,
+    bench: Outbox,
 ) -> None:
     bench.queue.docking(1, [4 * PART_SIZE])
-    bench.cloud.weather.outages = {5}  # asked, begun, two parts, then nothing
+    bench.cloud.weather.outages = {9}  # found, asked, begun, two parts, then nothing
 
     bench.send_for(MINUTE)
 
@@ -226,19 +175,21 @@ def test_an_upload_that_was_interrupted_sends_only_what_is_missing(
 @pytest.mark.parametrize("lie", Lie)
 @pytest.mark.parametrize("size", [1000, LARGE])
 def test_a_destination_that_keeps_other_bytes_is_never_confirmed(
-    bench: Bench, lie: Lie, size: int
+    bench: Outbox, lie: Lie, size: int
 ) -> None:
     bench.queue.docking(1, [size])
     bench.cloud.weather.lies = lie
+    least = Proof.READ_BACK if lie is Lie.ECHOED else Proof.ECHOED  # a word is a word
+    worker = bench.through(bench.cloud, least=least)
 
-    bench.send_for(HOUR, MINUTE)
+    bench.send_for(HOUR, MINUTE, worker)
 
     assert TransferState.CONFIRMED not in states(bench.conn).values()
     assert TransferState.SENDING not in states(bench.conn).values()
     assert not any(key.endswith(SEAL) for key in bench.cloud.objects)
 
 
-def test_our_own_file_that_changed_is_never_confirmed(bench: Bench) -> None:
+def test_our_own_file_that_changed_is_never_confirmed(bench: Outbox) -> None:
     bench.queue.docking(1, [10, LARGE])
     for key in list(bench.queue.sent)[:2]:
         path = bench.queue.vault / key
@@ -252,7 +203,7 @@ def test_our_own_file_that_changed_is_never_confirmed(bench: Bench) -> None:
 
 @pytest.mark.parametrize("harm", ["gone", "longer", "a link", "a directory"])
 def test_our_own_file_that_cannot_be_read_goes_to_a_person(
-    bench: Bench, harm: str
+    bench: Outbox, harm: str
 ) -> None:
     bench.queue.docking(1, [10, 10])
     path = bench.queue.vault / next(iter(bench.queue.sent))
@@ -271,61 +222,25 @@ def test_our_own_file_that_cannot_be_read_goes_to_a_person(
 
 
 def test_a_marked_object_that_always_fails_does_not_keep_the_others_waiting(
-    bench: Bench,
+    bench: Outbox,
 ) -> None:
     marked = bench.queue.docking(1, [10], Priority.MARKED)
     bench.queue.docking(2, [10] * 5)
     poison = f"dockings/{marked}/data/0000.MP4"
-    stubborn = Stubborn(bench.cloud, poison)
 
-    worker = Worker(bench.queue.vault, {CLOUD: stubborn}, bench.clock)
-    for _ in range(HOUR // MINUTE):
-        worker.run_once(bench.conn)
-        bench.clock.advance(MINUTE)
+    def fail(item: Object) -> None:
+        if item.key == poison:
+            raise Unreachable("the line is cut each time")
+
+    worker = bench.through(Around(bench.cloud, before=fail))
+    bench.send_for(HOUR, MINUTE, worker)
 
     left = [k for k, s in states(bench.conn).items() if s is TransferState.QUEUED]
     assert left == [poison]
 
 
-def test_a_rest_that_was_written_before_the_clock_was_set_back_ends(
-    bench: Bench,
-) -> None:
-    bench.queue.docking(1, [10])
-    bench.cloud.weather.portal = True
-    bench.clock.advance(timedelta(hours=10))
-    bench.worker.run_once(bench.conn)
-    bench.cloud.weather.portal = False
-    bench.clock.advance(timedelta(hours=-5))
-
-    resting = destinations.get(bench.conn, CLOUD).try_after
-    asked = bench.cloud.calls
-    bench.queue.docking(2, [10])
-    bench.worker.step(bench.conn, CLOUD)
-
-    assert resting is not None
-    assert resting > bench.clock.now().utc
-    assert bench.cloud.calls > asked
-
-
-def test_a_file_sent_while_another_process_took_the_row_is_not_confirmed_twice(
-    bench: Bench,
-) -> None:
-    bench.queue.docking(1, [10])
-    thief = Thief(bench.cloud, bench.conn)
-
-    first = Worker(bench.queue.vault, {CLOUD: thief}, bench.clock)
-    with pytest.raises(StoreError, match="no longer this worker's"):
-        first.step(bench.conn, CLOUD)
-    bench.clock.advance(LEASE)
-    bench.worker.run_once(bench.conn)
-
-    assert set(states(bench.conn).values()) == {TransferState.CONFIRMED}
-    assert set(bench.cloud.written.values()) == {1}
-    custody.check(bench.conn)
-
-
 def test_one_destination_that_is_out_does_not_hold_up_another(
-    bench: Bench, tmp_path: Path
+    bench: Outbox, tmp_path: Path
 ) -> None:
     other = SimulatedCloud(bench.clock)
     names: Sequence[DestinationName] = (CLOUD, OTHER)
@@ -333,7 +248,8 @@ def test_one_destination_that_is_out_does_not_hold_up_another(
     queue.docking(1, [10, 10])
     bench.cloud.weather.out_until = bench.clock.now().utc + HOUR
 
-    worker = Worker(queue.vault, {CLOUD: bench.cloud, OTHER: other}, bench.clock)
+    lanes = {CLOUD: Lane(bench.cloud), OTHER: Lane(other)}
+    worker = Worker(queue.vault, lanes, bench.clock)
     told = worker.run_once(bench.conn)
 
     assert (told.confirmed, told.waiting) == (3, 3)
@@ -342,96 +258,35 @@ def test_one_destination_that_is_out_does_not_hold_up_another(
 
 
 def test_a_worker_that_runs_sends_and_ends_when_it_is_told(
-    bench: Bench, tmp_path: Path
+    bench: Outbox, tmp_path: Path
 ) -> None:
     bench.queue.docking(1, [10, LARGE])
-    stop = threading.Event()
-    ending = Ending(bench.cloud, stop, after=3)
-    worker = Worker(bench.queue.vault, {CLOUD: ending}, bench.clock)
+    sent: list[str] = []
 
-    worker.run(lambda: connect(tmp_path / "store.db"), stop)
+    def end(item: Object) -> None:
+        sent.append(item.key)
+        if len(sent) == len(bench.queue.sent):
+            worker.stop.set()
+
+    worker = bench.through(Around(bench.cloud, after=end))
+    worker.run(lambda: connect(tmp_path / "store.db"))
 
     assert bench.arrived() == bench.queue.sent
 
 
 def test_a_thread_that_fails_unforeseen_ends_the_worker_and_is_heard(
-    bench: Bench, tmp_path: Path
+    bench: Outbox, tmp_path: Path
 ) -> None:
     Queue(bench.conn, tmp_path / "vault", bench.clock, [CLOUD, OTHER]).docking(1, [10])
-    broken, other = Broken(bench.cloud), SimulatedCloud(bench.clock)
-    both: dict[DestinationName, Destination] = {CLOUD: broken, OTHER: other}
-    worker = Worker(bench.queue.vault, both, bench.clock)
+
+    def fail(item: Object) -> None:
+        raise ZeroDivisionError(item.key)
+
+    broken, other = Around(bench.cloud, before=fail), SimulatedCloud(bench.clock)
+    lanes = {CLOUD: Lane(broken), OTHER: Lane(other)}
+    worker = Worker(bench.queue.vault, lanes, bench.clock)
 
     with pytest.raises(ZeroDivisionError):
-        worker.run(lambda: connect(tmp_path / "store.db"), threading.Event())
+        worker.run(lambda: connect(tmp_path / "store.db"))
 
-
-@dataclass
-class Through:
-    """Meets `Destination`: another one, as it is."""
-
-    inner: SimulatedCloud
-
-    def check(self) -> str:
-        return self.inner.check()
-
-    def send(self, item: Object, done: Progress, remember: Remember) -> Confirmation:
-        return self.inner.send(item, done, remember)
-
-    def confirm(self, item: Object) -> Confirmation | None:
-        return self.inner.confirm(item)
-
-    def close(self) -> None:
-        self.inner.close()
-
-
-@dataclass
-class Stubborn(Through):
-    """Has one object that never arrives as it was sent."""
-
-    poison: str
-
-    def send(self, item: Object, done: Progress, remember: Remember) -> Confirmation:
-        if item.key == self.poison:
-            self.inner.weather.out_until = self.inner.clock.now().utc + MINUTE
-            try:
-                return super().send(item, done, remember)
-            finally:
-                self.inner.weather.out_until = None
-        return super().send(item, done, remember)
-
-
-@dataclass
-class Thief(Through):
-    """While it sends, another process finds the lease run out and takes the row."""
-
-    conn: sqlite3.Connection
-
-    def send(self, item: Object, done: Progress, remember: Remember) -> Confirmation:
-        told = super().send(item, done, remember)
-        with transaction(self.conn):
-            self.conn.execute("UPDATE transfer SET state = 'queued'")
-        return told
-
-
-@dataclass
-class Ending(Through):
-    """Ends the worker once so many objects were sent."""
-
-    stop: threading.Event
-    after: int
-
-    def send(self, item: Object, done: Progress, remember: Remember) -> Confirmation:
-        self.after -= 1
-        if self.after == 0:
-            self.stop.set()
-        return super().send(item, done, remember)
-
-
-@dataclass
-class Broken(Through):
-    """Has a mistake in it."""
-
-    def send(self, item: Object, done: Progress, remember: Remember) -> Confirmation:
-        del item, done, remember
-        raise ZeroDivisionError
+    assert worker.stop.is_set()

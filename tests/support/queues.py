@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from random import Random
 
 from dock_agent.clock import Clock
+from dock_agent.custody.manifest import SIGNATURE
 from dock_agent.recording import (
     BayName,
     CameraId,
@@ -20,16 +21,17 @@ from dock_agent.store import destinations, dockings, transfers
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Docking
 from dock_agent.store.transfers import NewTransfer
+from dock_agent.vault.layout import MARKER
 from support.sending import sha256
 
 CAMERA = CameraId("KT-Z3:KTZ3A00017")
 CLOUD = DestinationName("cloud")
-SEAL = "tagmanifest-sha256.txt.sig"
+SEAL = SIGNATURE
 
 
 @dataclass
 class Queue:
-    """What was queued: by key, the digest that must arrive."""
+    """What was queued: by key, the digest that must arrive. The vault is made."""
 
     conn: sqlite3.Connection
     vault: Path
@@ -37,8 +39,17 @@ class Queue:
     names: Sequence[DestinationName] = (CLOUD,)
     sent: dict[str, Digest] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.vault.mkdir(exist_ok=True)
+        (self.vault / MARKER).touch()
+
     def docking(
-        self, number: int, sizes: Iterable[int], priority: Priority = Priority.NORMAL
+        self,
+        number: int,
+        sizes: Iterable[int],
+        priority: Priority = Priority.NORMAL,
+        *,
+        rank: int = 0,
     ) -> DockingId:
         """Queue a docking of files of these sizes, and the seal that goes last."""
         docking = DockingId(f"01KAVXG0000000000000{number:06d}")
@@ -49,8 +60,8 @@ class Queue:
                 destinations.ensure(self.conn, name, "s3")
             dockings.open_docking(self.conn, known, self.clock.now())
             for index, size in enumerate(sizes):
-                self._add(known, f"data/{index:04d}.MP4", size, priority)
-            self._add(known, SEAL, 64, priority, TransferState.BLOCKED)
+                self._add(known, f"data/{index:04d}.MP4", size, (priority, rank))
+            self._add(known, SEAL, 64, (priority, rank), TransferState.BLOCKED)
         return docking
 
     def _add(
@@ -58,7 +69,7 @@ class Queue:
         docking: Docking,
         name: str,
         size: int,
-        priority: Priority,
+        order: tuple[Priority, int],
         state: TransferState = TransferState.QUEUED,
     ) -> None:
         key = str(docking.bag / name)
@@ -68,7 +79,14 @@ class Queue:
         path.write_bytes(data)
         self.sent[key] = sha256(data)
         new = NewTransfer(
-            docking.id, key, key, size, sha256(data), priority=priority, state=state
+            docking.id,
+            key,
+            key,
+            size,
+            sha256(data),
+            priority=order[0],
+            rank=order[1],
+            state=state,
         )
         transfers.add(self.conn, new, self.names, self.clock.now())
 

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from dock_agent.clock import Instant, SystemClock
 from dock_agent.store.db import connect
+from dock_agent.sync.lane import Lane
 from dock_agent.sync.worker import Worker
+from support.place_s3 import Reach
 from support.queues import CLOUD
-from support.sending import at, s3
 
 
 class FastClock(SystemClock):
@@ -39,12 +40,13 @@ def main(arguments: Sequence[str]) -> int:
     folder, endpoint, prefix = Path(arguments[0]), arguments[1], arguments[2]
     clock = FastClock(timedelta(minutes=int(arguments[3])))
     with (
-        closing(s3(at(endpoint), folder, clock, prefix=prefix)) as store,
+        closing(Reach(endpoint, folder, prefix, clock=clock).s3()) as store,
         closing(connect(folder / "store.db")) as conn,
     ):
         sys.stdout.write("sending\n")
         sys.stdout.flush()
-        told = Worker(folder / "vault", {CLOUD: store}, clock).run_once(conn)
+        lanes = {CLOUD: Lane(store)}
+        told = Worker(folder / "vault", lanes, clock).run_once(conn)
     return told.waiting + told.refused
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from dock_agent.errors import Unreachable
-from dock_agent.recording import Digest, ReadBack
+from dock_agent.recording import ReadBack
 from dock_agent.simulated.clock import ManualClock
 from dock_agent.simulated.cloud import SimulatedCloud
 from dock_agent.simulated.dock import Link, StoryDisk
-from dock_agent.sync.destination import Object, Progress
+from dock_agent.sync.destination import Progress
+from support.sending import item
 
 
 def test_a_vault_takes_no_more_than_it_may(tmp_path: Path) -> None:
@@ -34,17 +35,19 @@ def test_a_read_back_is_told_alike_on_every_file_system(tmp_path: Path) -> None:
 
 
 def test_nothing_goes_over_a_link_that_is_down(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(b"")
-    empty = Digest("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
-    item = Object("key", file, 0, empty, ())
+    sent = item(tmp_path, 0)
     cloud = SimulatedCloud(ManualClock())
-    link = Link(cloud, up=False)
+    link = Link(cloud)
+    link.up = False
 
     for call in (
+        link.probe,
         link.check,
-        lambda: link.send(item, Progress(), lambda _: None),
-        lambda: link.confirm(item),
+        link.marker,
+        lambda: link.mark("01"),
+        lambda: link.send(sent, Progress(), lambda _: None),
+        lambda: link.confirm(sent, Progress()),
+        lambda: link.look(sent, Progress()),
     ):
         with pytest.raises(Unreachable):
             call()

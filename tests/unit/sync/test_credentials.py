@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dock_agent.errors import Refused
+from dock_agent.errors import Barred
 from dock_agent.sync.credentials import CredentialsFile
 from dock_agent.sync.sigv4 import Credentials
 
@@ -63,33 +63,57 @@ def test_a_key_that_replaced_the_file_is_used_though_its_time_is_the_same(
         "[default]\naws_access_key_id = a\n",
         "[default]\naws_access_key_id =\naws_secret_access_key = b\n",
         WHOLE + "[default]\n",
+        WHOLE.replace("AKID", "AK ID"),
+        WHOLE.replace("AKID", "\u0410KID"),
+        WHOLE + "aws_session_token = to\u00fcken\n",
     ],
 )
-def test_a_file_that_is_not_whole_goes_to_a_person_by_its_name(
+def test_a_file_that_is_not_whole_bars_the_place_by_its_name(
     path: Path, text: str
 ) -> None:
     path.write_text(text)
 
-    with pytest.raises(Refused, match=str(path)):
+    with pytest.raises(Barred, match=str(path)):
         CredentialsFile(path).get()
 
 
-def test_a_missing_file_goes_to_a_person(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="nowhere"):
+def test_a_missing_file_bars_the_place(tmp_path: Path) -> None:
+    with pytest.raises(Barred, match="nowhere"):
         CredentialsFile(tmp_path / "nowhere").get()
 
 
-def test_a_file_that_is_not_text_goes_to_a_person(path: Path) -> None:
+def test_a_file_that_is_not_text_bars_the_place(path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
 
-    with pytest.raises(Refused, match=str(path)):
+    with pytest.raises(Barred, match=str(path)):
         CredentialsFile(path).get()
 
 
 def test_what_a_person_reads_does_not_hold_the_secret(path: Path) -> None:
     path.write_text("[default]\naws_secret_access_key sesame\n")
 
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Barred) as told:
         CredentialsFile(path).get()
 
     assert "sesame" not in str(told.value)
+
+
+def test_a_token_that_no_header_takes_is_not_shown(path: Path) -> None:
+    path.write_text(WHOLE + "aws_session_token = sesame\x00\n")
+
+    with pytest.raises(Barred) as told:
+        CredentialsFile(path).get()
+
+    assert "sesame" not in str(told.value)
+    assert told.value.__cause__ is None
+
+
+def test_a_file_that_was_half_written_heals_by_itself(path: Path) -> None:
+    credentials = CredentialsFile(path)
+    path.write_text(WHOLE[:30])
+    with pytest.raises(Barred):
+        credentials.get()
+
+    path.write_text(WHOLE)
+
+    assert credentials.get().key_id == "AKID"

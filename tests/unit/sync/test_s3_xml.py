@@ -1,5 +1,6 @@
 """The XML that S3 speaks, also where a server speaks it badly."""
 
+from contextlib import suppress
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -15,9 +16,13 @@ from dock_agent.sync.s3_xml import (
     Trouble,
     completed,
     completion,
+    legal_hold,
+    number,
     parts_page,
+    retention,
     trouble,
     upload_id,
+    uploads,
 )
 
 DIGEST = Digest("ab" * 32)
@@ -27,14 +32,14 @@ DIGEST = Digest("ab" * 32)
 def test_an_error_is_read_with_and_without_a_namespace(namespace: str) -> None:
     body = f"<Error{namespace}><Code>NoSuchKey</Code><Message>gone</Message></Error>"
 
-    assert trouble(body.encode()) == Trouble("NoSuchKey", "gone")
+    assert trouble(body.encode()) == Trouble("NoSuchKey", "gone", "")
 
 
 @given(st.binary(max_size=200))
 def test_whatever_comes_back_instead_of_an_error_is_no_error_we_know(
     body: bytes,
 ) -> None:
-    assert trouble(body) == Trouble("", "")
+    assert trouble(body) == Trouble()
 
 
 def test_an_upload_is_known_by_its_id() -> None:
@@ -60,7 +65,7 @@ def test_a_page_of_parts_says_where_the_next_one_begins() -> None:
 
     page = parts_page(body)
 
-    assert page == PartsPage((Part(1, 8, '"a"'), Part(2, 3, '"b"')), 2)
+    assert page == PartsPage((Part(1, 8, "a"), Part(2, 3, "b")), 2)
 
 
 def test_the_last_page_of_parts_leads_nowhere() -> None:
@@ -70,9 +75,9 @@ def test_the_last_page_of_parts_leads_nowhere() -> None:
     assert parts_page(body) == PartsPage((), None)
 
 
-@pytest.mark.parametrize("number", ["x", "1.5", "0x1"])
-def test_a_part_without_a_number_is_tried_again(number: str) -> None:
-    body = f"<L><Part><PartNumber>{number}</PartNumber></Part></L>"
+@pytest.mark.parametrize("text", ["x", "1.5", "0x1", "9" * 5000])
+def test_a_part_without_a_number_is_tried_again(text: str) -> None:
+    body = f"<L><Part><PartNumber>{text}</PartNumber></Part></L>"
 
     with pytest.raises(Unreachable):
         parts_page(body.encode())
@@ -84,23 +89,88 @@ def test_a_truncated_page_that_names_no_next_one_is_tried_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "good"),
+    ("body", "etag"),
     [
-        (b"<CompleteMultipartUploadResult/>", True),
-        (f'<CompleteMultipartUploadResult xmlns="{NAMESPACE}"/>'.encode(), True),
-        (b"<Error><Code>InternalError</Code></Error>", False),
-        (b"", False),
+        (b"<CompleteMultipartUploadResult/>", ""),
+        (
+            f'<CompleteMultipartUploadResult xmlns="{NAMESPACE}">'
+            "<ETag>&quot;e-2&quot;</ETag></CompleteMultipartUploadResult>".encode(),
+            "e-2",
+        ),
+        (b"<Error><Code>InternalError</Code></Error>", None),
+        (b"  \n", None),
+        (b"", None),
     ],
 )
-def test_only_the_good_answer_completes_an_upload(body: bytes, *, good: bool) -> None:
-    assert completed(body) is good
+def test_only_the_good_answer_completes_an_upload(
+    body: bytes, etag: str | None
+) -> None:
+    assert completed(body) == etag
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'<?xml version="1.0" encoding="klingon"?><L/>',
+        b'<?xml version="1.0" encoding="utf-16"?><L/>',
+        b'<?xml version="1.0" encoding="shift_jis"?><L/>',
+        b"<?xml version='1.0'?><!DOCTYPE L [<!ENTITY a 'b'>]><L>&c;</L>",
+        b"\xff\xfe<L/>",
+        b"<L" * 10_000,
+    ],
+)
+def test_a_document_of_whatever_kind_is_no_crash(body: bytes) -> None:
+    assert trouble(body) == Trouble()
+    assert completed(body) is None
+    with suppress(Unreachable):
+        parts_page(body)
+    with suppress(Unreachable):
+        uploads(body, "k")
+
+
+@given(st.binary(max_size=200))
+def test_a_list_of_whatever_bytes_is_no_crash(body: bytes) -> None:
+    with suppress(Unreachable):
+        parts_page(body)
+    with suppress(Unreachable):
+        uploads(b"<L>" + body + b"</L>", "k")
+
+
+def test_only_uploads_of_exactly_that_key_are_found() -> None:
+    body = f"""<ListMultipartUploadsResult xmlns="{NAMESPACE}">
+        <Upload><Key>a/b</Key><UploadId>1</UploadId></Upload>
+        <Upload><Key>a/b.x</Key><UploadId>2</UploadId></Upload>
+        <Upload><Key>a/b</Key></Upload>
+        <Upload><Key>a/b</Key><UploadId>3</UploadId></Upload>
+        </ListMultipartUploadsResult>"""
+
+    assert uploads(body.encode(), "a/b") == ("1", "3")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("0", 0), ("007", 7), ("9" * 18, 10**18 - 1), ("9" * 19, None), ("9" * 5000, None),
+     ("", None), ("-1", None), ("\u0663", None), ("1 ", None)],
+)  # fmt: skip
+def test_a_number_that_cannot_be_true_is_none(text: str, found: int | None) -> None:
+    assert number(text) == found
+
+
+def test_a_lock_is_written_as_it_is_read() -> None:
+    space = {"s3": NAMESPACE}
+    root = ET.fromstring(retention("COMPLIANCE", "2026-03-05T08:00:00Z"))  # noqa: S314
+    hold = ET.fromstring(legal_hold())  # noqa: S314
+
+    assert root.findtext("s3:Mode", "", space) == "COMPLIANCE"
+    assert root.findtext("s3:RetainUntilDate", "", space) == "2026-03-05T08:00:00Z"
+    assert hold.findtext("s3:Status", "", space) == "ON"
 
 
 @pytest.mark.parametrize("digests", [None, (DIGEST, DIGEST)])
 def test_digests_are_named_only_where_the_server_knows_them(
     digests: tuple[Digest, ...] | None,
 ) -> None:
-    root = ET.fromstring(completion([(1, '"a"'), (2, '"b"')], digests))  # noqa: S314
+    root = ET.fromstring(completion([(1, "a"), (2, "b")], digests))  # noqa: S314
 
     space = {"s3": NAMESPACE}
     numbers = [e.text for e in root.iterfind(".//s3:PartNumber", space)]

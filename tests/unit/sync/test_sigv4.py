@@ -4,15 +4,17 @@ import hashlib
 from datetime import UTC, datetime
 
 import botocore.credentials
+import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dock_agent.recording import Digest
-from dock_agent.sync.sigv4 import Credentials, Signer, url
+from dock_agent.sync.sigv4 import EMPTY, Credentials, Signer, url
 
 REGION = "eu-west-1"
+AT = datetime(2026, 3, 5, 8, 0, tzinfo=UTC)
 ENDPOINTS = [
     "https://s3.example",
     "https://s3.example/",
@@ -20,6 +22,8 @@ ENDPOINTS = [
     "http://127.0.0.1:9000",
     "http://s3.example:80",
     "https://s3.example:443",
+    "http://[::1]",
+    "http://[2001:db8::7]:8333",
 ]
 SHOWN = st.characters(exclude_categories=["Cs", "Cc"])
 KEYS = st.text(SHOWN, max_size=40).filter(lambda k: not k.startswith("/"))
@@ -84,3 +88,44 @@ def test_the_secret_is_not_shown_by_its_credentials() -> None:
     assert "AKID" in shown
     assert "sesame" not in shown
     assert "token='token'" not in shown
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "host"),
+    [
+        ("http://[::1]:8333", "[::1]:8333"),
+        ("https://[::1]:443", "[::1]"),
+        ("http://S3.Example:80", "s3.example"),
+        ("http://b\u00fccher.example", "xn--bcher-kva.example"),
+    ],
+)
+def test_the_host_is_signed_as_it_is_sent(endpoint: str, host: str) -> None:
+    signer = Signer(Credentials("AKID", "s"), REGION)
+
+    signed = signer.headers("GET", url(endpoint, "b"), {}, EMPTY, AT)
+
+    assert signed["host"] == host
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://[1", "http://x:port", "http://x:99999", "http://a..b"]
+)
+def test_an_endpoint_that_cannot_be_one_is_a_value_error(endpoint: str) -> None:
+    signer = Signer(Credentials("AKID", "s"), REGION)
+
+    with pytest.raises(ValueError):  # noqa: PT011  whatever it says
+        signer.headers("GET", url(endpoint, "b"), {}, EMPTY, AT)
+
+
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [
+        ("a b", "/b/a%20b"),
+        ("a//b/", "/b/a//b/"),
+        ("%/+=~", "/b/%25/%2B%3D~"),
+        ("\u00fc\n", "/b/%C3%BC%0A"),
+        ("./..", "/b/./.."),
+    ],
+)
+def test_a_key_is_quoted_byte_by_byte(key: str, path: str) -> None:
+    assert url("http://x", "b", key) == f"http://x{path}"

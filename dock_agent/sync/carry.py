@@ -1,0 +1,248 @@
+"""Carry one claimed object to its destination, and commit what came of it."""
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from dock_agent.clock import Clock
+from dock_agent.errors import (
+    Barred,
+    Busy,
+    DockError,
+    FixityError,
+    Full,
+    LeaseLost,
+    NotTaken,
+    Portal,
+    Refused,
+    SyncError,
+    Unreachable,
+    VaultUnusable,
+)
+from dock_agent.recording import Proof
+from dock_agent.store import destinations, transfers
+from dock_agent.store.confirmations import Confirmed, confirm
+from dock_agent.store.db import transaction
+from dock_agent.store.transfers import Step, Transfer
+from dock_agent.sync.contact import Contact
+from dock_agent.sync.content import each
+from dock_agent.sync.destination import (
+    Acknowledged,
+    Confirmation,
+    Object,
+    Progress,
+)
+from dock_agent.sync.item import described
+from dock_agent.sync.lane import Lane
+from dock_agent.sync.policy import GIVE_UP_AFTER, LEASE, due_after
+from dock_agent.vault.layout import MARKER
+
+log = logging.getLogger(__name__)
+
+BEAT_EVERY = timedelta(seconds=15)
+
+
+class Outcome(StrEnum):
+    """What one step came to."""
+
+    IDLE = "idle"  # nothing is due, or the destination rests
+    CONFIRMED = "confirmed"
+    POSTPONED = "postponed"
+    REFUSED = "refused"
+
+
+class Stopping(DockError):
+    """The worker was asked to stop; the object goes on from here next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One claimed row, and what carries it."""
+
+    conn: sqlite3.Connection
+    transfer: Transfer
+    lane: Lane
+    metered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """Carries objects. `stopping` is asked at every beat whether to end early."""
+
+    vault: Path
+    clock: Clock
+    contact: Contact
+    stopping: Callable[[], bool]
+
+    def carry(self, errand: Errand) -> Outcome:
+        """Send it, have it proved, and commit the outcome. Raises what the store does.
+
+        Which error means what stands in `destination.py`. What another worker took
+        over meanwhile is left to it, whatever came of it here.
+        """
+        try:
+            return self._outcome(errand)
+        except LeaseLost as error:
+            log.warning("lease lost key=%s %s", errand.transfer.key, error)
+            return Outcome.POSTPONED
+
+    def _outcome(self, errand: Errand) -> Outcome:
+        try:
+            told = self._sent(errand)
+        except Stopping:
+            return self._release(errand)
+        except (Unreachable, Barred) as error:
+            return self._rest(errand, error)
+        except NotTaken as error:
+            return self._try_again(errand, error)
+        except FixityError as error:
+            return self._doubt(errand, error)
+        except Refused as error:
+            return self._refuse(errand, str(error))
+        return self._confirm(errand, told)
+
+    def _sent(self, errand: Errand) -> Confirmation:
+        transfer, destination = errand.transfer, errand.lane.destination
+        if transfer.attempts >= GIVE_UP_AFTER:
+            raise Refused("whoever sends it ends, time after time")
+        item = described(errand.conn, self.vault, transfer)
+        beat = _Beat(self, errand)
+        item = replace(item, moved=each(item.moved, beat.moved))
+        done = destination.send(item, self._known(errand), beat.remember)
+        echoed = errand.lane.least is Proof.ECHOED
+        told = destination.confirm(item, done, sent=echoed)
+        self.contact.learn(errand.conn, transfer.destination, destination)
+        return self._believed(errand, item, told)
+
+    @staticmethod
+    def _believed(
+        errand: Errand, item: Object, told: Confirmation | None
+    ) -> Confirmation:
+        """Believe no more than was proved, by the least proof that was asked for."""
+        if told is None:
+            raise NotTaken(f"{item.key} is not there, whole")
+        weak = (
+            errand.lane.least is Proof.READ_BACK and told.proof is not Proof.READ_BACK
+        )
+        if told.proof is Proof.NONE or weak or told.digest != errand.transfer.sha256:
+            raise Refused(f"{item.key}: taken, but nothing proves it ({told.proof})")
+        return told
+
+    @staticmethod
+    def _known(errand: Errand) -> Progress:
+        transfer = errand.transfer
+        parts = transfers.acknowledged(errand.conn, transfer)
+        known = tuple(Acknowledged(number, etag) for number, etag in parts)
+        return Progress(transfer.upload, transfer.generation, known, transfer.sent)
+
+    def _confirm(self, errand: Errand, told: Confirmation) -> Outcome:
+        conn, transfer, at = errand.conn, errand.transfer, self.clock.now()
+        proof = Confirmed(told.proof, told.digest, told.etag, told.version)
+        with transaction(conn):
+            confirm(conn, transfer, proof, at)
+            goodput = errand.lane.goodput()
+            destinations.measured(conn, transfer.destination, goodput, at)
+        self.contact.answered(conn, transfer.destination, metered=errand.metered)
+        return Outcome.CONFIRMED
+
+    def _rest(self, errand: Errand, error: SyncError) -> Outcome:
+        """The destination rests as a whole, and the object waits behind it."""
+        conn, transfer = errand.conn, errand.transfer
+        again = self.contact.failed(conn, transfer.destination, error)
+        if isinstance(error, Barred | Busy | Full | Portal):  # of no object's doing
+            with transaction(conn):
+                transfers.release(conn, transfer)
+            return Outcome.POSTPONED
+        before = transfers.attempts(conn, transfer)
+        if before + 1 >= GIVE_UP_AFTER:
+            return self._refuse(errand, _too_often(before, error))
+        due = due_after(before, again, self.contact.jitter())
+        with transaction(conn):
+            transfers.postpone(conn, transfer, due, str(error))
+        return Outcome.POSTPONED
+
+    def _try_again(self, errand: Errand, error: NotTaken) -> Outcome:
+        """This object waits; the others go on."""
+        conn, transfer, now = errand.conn, errand.transfer, self.clock.now().utc
+        self.contact.answered(conn, transfer.destination, metered=errand.metered)
+        before = transfers.attempts(conn, transfer)
+        if before + 1 >= GIVE_UP_AFTER:
+            return self._refuse(errand, _too_often(before, error))
+        due = due_after(before + 1, now, self.contact.jitter())
+        with transaction(conn):
+            transfers.postpone(conn, transfer, due, str(error))
+        log.info("object not taken key=%s due=%s %s", transfer.key, due, error)
+        return Outcome.POSTPONED
+
+    def _doubt(self, errand: Errand, error: FixityError) -> Outcome:
+        """Our own file is not what it was: unless it is the whole vault that is gone.
+
+        Then nothing is wrong with the file, and the object waits.
+        """
+        try:
+            require_vault(self.vault)
+        except VaultUnusable:
+            self._release(errand)
+            raise
+        return self._refuse(errand, str(error))
+
+    def _refuse(self, errand: Errand, failure: str) -> Outcome:
+        with transaction(errand.conn):
+            transfers.refuse(errand.conn, errand.transfer, failure, self.clock.now())
+        log.warning("object refused key=%s %s", errand.transfer.key, failure)
+        return Outcome.REFUSED
+
+    def _release(self, errand: Errand) -> Outcome:
+        with transaction(errand.conn):
+            transfers.release(errand.conn, errand.transfer)
+        return Outcome.IDLE
+
+
+@dataclass(slots=True)
+class _Beat:
+    """Hears the bytes, keeps the lease, and remembers how far it is."""
+
+    carrier: Carrier
+    errand: Errand
+    last_ns: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.last_ns = self.carrier.clock.now().monotonic_ns
+
+    def moved(self, count: int) -> None:
+        """Renew the lease every so often while bytes move."""
+        del count
+        if self.carrier.stopping():
+            raise Stopping(f"{self.errand.transfer.key}: the worker was stopped")
+        now = self.carrier.clock.now()
+        if now.monotonic_ns - self.last_ns < BEAT_EVERY.total_seconds() * 1e9:
+            return
+        self.last_ns = now.monotonic_ns
+        conn, transfer = self.errand.conn, self.errand.transfer
+        with transaction(conn):
+            transfers.renew(conn, transfer, now.utc + LEASE)
+            goodput = self.errand.lane.goodput()
+            destinations.measured(conn, transfer.destination, goodput, now)
+
+    def remember(self, progress: Progress) -> None:
+        """Commit how far the upload is, and renew the lease."""
+        conn, transfer = self.errand.conn, self.errand.transfer
+        parts = tuple((part.number, part.etag) for part in progress.parts)
+        step = Step(progress.upload, progress.generation, parts, progress.sent)
+        with transaction(conn):
+            transfers.remember(conn, transfer, step)
+            transfers.renew(conn, transfer, self.carrier.clock.now().utc + LEASE)
+
+
+def require_vault(vault: Path) -> None:
+    """Raise `VaultUnusable` unless the vault is there."""
+    if not (vault / MARKER).exists():
+        raise VaultUnusable(f"the vault {vault} is not there")
+
+
+def _too_often(before: int, error: SyncError) -> str:
+    return f"tried {before + 1} times; the last time: {error}"

@@ -1,0 +1,80 @@
+"""Ask a destination again, later, what it really holds; send again what is gone.
+
+A cheap look at a time, the longest unasked first, while nothing is to be sent. A
+name that is gone, or has another length, means that the object is queued anew, and
+the custody log says so.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from dock_agent.clock import Clock
+from dock_agent.errors import FixityError, NotTaken
+from dock_agent.recording import DestinationName
+from dock_agent.store import destinations, orders
+from dock_agent.store.db import transaction
+from dock_agent.store.transfers import Transfer
+from dock_agent.sync.contact import require_place
+from dock_agent.sync.destination import Progress
+from dock_agent.sync.item import described
+from dock_agent.sync.lane import Lane
+
+EVERY = timedelta(days=1)
+AT_A_TIME = 20  # objects
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """Looks at what was confirmed."""
+
+    vault: Path
+    clock: Clock
+
+    def look(
+        self,
+        conn: sqlite3.Connection,
+        name: DestinationName,
+        lane: Lane,
+        *,
+        every: timedelta = EVERY,
+        count: int = AT_A_TIME,
+    ) -> tuple[int, int]:
+        """Look at a few objects; return how many, and how many of them were gone.
+
+        Raises as a destination does.
+        """
+        before = self.clock.now().utc - every
+        found = orders.longest_unasked(conn, name, before, count)
+        gone = 0
+        for transfer in found:
+            reason = self._reason(conn, lane, transfer)
+            if reason is not None:  # gone with its place, perhaps, and not lost
+                require_place(destinations.get(conn, name), lane.destination)
+            with transaction(conn):
+                if reason is None:
+                    orders.looked(conn, [transfer.id], self.clock.now())
+                else:
+                    orders.missed(conn, transfer, reason, self.clock.now())
+                    gone += 1
+        return len(found), gone
+
+    def _reason(
+        self, conn: sqlite3.Connection, lane: Lane, transfer: Transfer
+    ) -> str | None:
+        """Return why an object is not there any more; None unless that is known."""
+        try:
+            item = described(conn, self.vault, transfer)
+        except FixityError:
+            return None  # ours is gone: theirs is the good one, and is left alone
+        handle = Progress(transfer.upload, transfer.generation, (), transfer.sent)
+        try:
+            told = lane.destination.look(item, handle)
+        except NotTaken:
+            return None  # nobody can say: nothing is known to be lost
+        if told is None:
+            return "it is no longer there"
+        if told.size != transfer.size:
+            return f"it has {told.size} bytes there, not {transfer.size}"
+        return None

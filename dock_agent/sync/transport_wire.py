@@ -1,0 +1,137 @@
+"""What lies beneath HTTP: sockets that keep a deadline, bodies in fitting pieces.
+
+A time-out per read bounds silence, not an answer that drips. httpx knows no more than
+that, so its lower half, httpcore, is given sockets that do.
+"""
+
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any, Protocol, TypeVar
+
+import httpcore
+
+from dock_agent.errors import Unreachable
+
+SOCKET_OPTIONS = [
+    # The kernel holds back no more than this: progress and time-outs stay truthful.
+    (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 64 << 10),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000),  # milliseconds
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 20),  # seconds
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+]
+LEAST, MOST = 64 << 10, 1 << 20  # bytes handed on at a time
+SOON, LATE = 0.05, 0.5  # seconds that one may take: the next is longer, or shorter
+
+Monotonic = Callable[[], float]
+
+_ends_at: ContextVar[float | None] = ContextVar("_ends_at", default=None)
+
+
+class Deadline:
+    """Until when what this thread reads must have come; one call at a time sets it."""
+
+    def __init__(self, monotonic: Monotonic = time.monotonic) -> None:
+        self._monotonic = monotonic
+
+    def begin(self, seconds: float) -> None:
+        """Let it end so many seconds from now."""
+        _ends_at.set(self._monotonic() + seconds)
+
+    def lift(self) -> None:
+        """Let it never end."""
+        _ends_at.set(None)
+
+    def left(self) -> float | None:
+        """Return the seconds that are left; None without a deadline."""
+        ends_at = _ends_at.get()
+        return None if ends_at is None else ends_at - self._monotonic()
+
+
+class Sockets(httpcore.SyncBackend):
+    """Connects as httpcore does; what it connects keeps the deadline."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+
+    def connect_tcp(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
+        """Connect, with our socket options whatever was asked for."""
+        options["socket_options"] = SOCKET_OPTIONS
+        return _Punctual(super().connect_tcp(*args, **options), self._deadline)
+
+
+class _Punctual(httpcore.NetworkStream):
+    """A stream whose reads end in time; `in_turn`: it was read after it was written."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+        self._stream, self._deadline = stream, deadline
+        self.in_turn = False
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self.in_turn = True
+        left = self._deadline.left()
+        if left is None:
+            return self._stream.read(max_bytes, timeout)
+        if left <= 0:
+            raise httpcore.ReadTimeout("the answer took too long")
+        return self._stream.read(
+            max_bytes, left if timeout is None else min(left, timeout)
+        )
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.in_turn = False
+        self._stream.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
+        return _Punctual(self._stream.start_tls(*args, **options), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class Answered(Protocol):
+    """An answer of httpx's, as far as it matters here."""
+
+    @property
+    def extensions(self) -> Mapping[str, Any]: ...
+
+
+A = TypeVar("A", bound=Answered)
+
+
+def in_turn(answer: A) -> A:
+    """Return an answer; raise `Unreachable` if it was there before it was asked for.
+
+    It came behind another one, twice perhaps, and lay in h11's buffer. From there on
+    every answer of that connection would be taken for the next one's: it is closed.
+    """
+    stream = answer.extensions.get("network_stream")
+    if isinstance(stream, _Punctual) and not stream.in_turn:
+        stream.close()
+        raise Unreachable("an answer came that belongs to no question")
+    return answer
+
+
+def paced(blocks: Iterable[bytes], monotonic: Monotonic) -> Iterator[bytes]:
+    """Yield the blocks in pieces that take a moment each: few bytes on a slow link."""
+    most = LEAST
+    for block in blocks:
+        at = 0
+        while at < len(block):
+            piece = block[at : at + most]
+            at += len(piece)
+            began = monotonic()
+            yield piece
+            most = _next(most, monotonic() - began)
+
+
+def _next(most: int, took: float) -> int:
+    if took < SOON:
+        return min(most * 2, MOST)
+    return max(most // 2, LEAST) if took > LATE else most
