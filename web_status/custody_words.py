@@ -141,6 +141,13 @@ def _bound(facts: Facts) -> str:
     )
 
 
+def _moved(facts: Facts) -> str:
+    return (
+        f"The destination {_text(facts, 'destination')} is reached at"
+        f" {_text(facts, 'place')} now; by its marker it is the same place."
+    )
+
+
 def _lost_there(facts: Facts) -> str:
     return (
         f"Destination {_text(facts, 'destination')} no longer holds"
@@ -161,6 +168,7 @@ SENTENCES: Mapping[str, Callable[[Facts], str]] = {
     "removed": _removed,
     "order": _order,
     "destination bound": _bound,
+    "destination moved": _moved,
     "lost there": _lost_there,
     "sent before": _sent_before,
     "started": _plain("The station was started"),

@@ -66,6 +66,16 @@ def bind(
 
 
 @writer
+def moved(
+    conn: sqlite3.Connection, name: DestinationName, place: str, at: Instant
+) -> None:
+    """The same place, by its marker, is reached in another way now."""
+    conn.execute("UPDATE destination SET place = ? WHERE name = ?", (place, name))
+    facts = {"destination": name, "place": place}
+    custody.append(conn, Event("destination moved", facts=facts), at)
+
+
+@writer
 def answered(
     conn: sqlite3.Connection, name: DestinationName, link: LinkState, at: Instant
 ) -> None:

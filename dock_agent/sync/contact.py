@@ -58,13 +58,11 @@ class Contact:
     ) -> None:
         """Probe it, and see that it is the place it was. Raises as a destination."""
         row = destinations.get(conn, name)
-        if lane.place is not None and row.place not in {None, lane.place}:
-            raise Barred(
-                f"it was {row.place} and is {lane.place} now:"
-                " another place needs another name"
-            )
         lane.destination.probe()
         self._same_place(conn, row, lane.destination)
+        if lane.place not in {None, row.place}:  # by its marker it is the same
+            with transaction(conn):
+                destinations.moved(conn, name, lane.place or "", self.clock.now())
         self.asked[name] = self.clock.now().monotonic_ns
         self.answered(conn, name, metered=metered)
 

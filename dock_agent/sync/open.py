@@ -117,7 +117,12 @@ def worker(
         if stop.wait(seconds):
             raise Stopping("the worker was stopped")
 
-    known = {row.name: capabilities(row) for row in destinations.every(conn)}
+    places = {d.name: place_of(config, d) for d in config.destinations}
+    known = {
+        row.name: capabilities(row)
+        for row in destinations.every(conn)
+        if row.place == places.get(row.name)  # of another server nothing is known
+    }
     network = Network(costly=config.sync.metered_interfaces)
     lanes = open_lanes(config, clock, known, wait)
     made = Worker(config.vault_path, lanes, clock, network, stop)

@@ -18,11 +18,13 @@ from dock_agent.errors import (
     VaultUnusable,
 )
 from dock_agent.recording import LinkState, TransferState
+from dock_agent.simulated.cloud import SimulatedCloud
 from dock_agent.store import destinations
 from dock_agent.store.db import transaction
 from dock_agent.sync.contact import PLACE_EVERY
 from dock_agent.sync.destination import Object
 from dock_agent.sync.policy import CEILING
+from dock_agent.sync.worker import Worker
 from dock_agent.sync.wrappers import Through
 from dock_agent.vault.layout import MARKER
 from support.outbox import DAY, HOUR, MINUTE, SECOND, Around, Outbox, outbox
@@ -110,16 +112,34 @@ def test_nothing_leaves_the_queue_for_a_place_that_is_not_the_one_it_was(
 
 
 def test_another_place_under_the_same_name_is_not_sent_to(bench: Outbox) -> None:
-    bench.queue.docking(1, [10])
-    bench.through(bench.cloud, place="/mnt/a").begin(bench.conn, {CLOUD: "directory"})
-    moved = bench.through(bench.cloud, place="/mnt/b")
+    begin(bench, bench.through(bench.cloud, place="/mnt/a"))
+    bench.queue.docking(2, [10])
+    other = SimulatedCloud(bench.clock)
 
-    moved.begin(bench.conn, {CLOUD: "directory"})
-    moved.run_once(bench.conn)
+    begin(bench, bench.through(other, place="/mnt/b"))
 
     assert bench.row().place == "/mnt/a"
-    assert bench.cloud.objects == {}
-    assert "needs another name" in (bench.row().failure or "")
+    assert (other.objects, other.ident) == ({}, None)
+    assert "its marker is gone" in (bench.row().failure or "")
+
+
+def test_the_same_place_under_another_address_is_sent_to_and_the_chain_says_so(
+    bench: Outbox,
+) -> None:
+    begin(bench, bench.through(bench.cloud, place="https://old/"))
+    bench.queue.docking(2, [10])
+
+    begin(bench, bench.through(bench.cloud, place="https://new/"))
+
+    assert bench.arrived() == bench.queue.sent
+    assert bench.row().place == "https://new/"
+    (told,) = bench.told("destination moved")
+    assert told == {"destination": CLOUD, "place": "https://new/"}
+
+
+def begin(bench: Outbox, worker: Worker) -> None:
+    worker.begin(bench.conn, {CLOUD: "directory"})
+    worker.run_once(bench.conn)
 
 
 def test_a_place_that_is_swapped_while_all_goes_well_is_noticed(bench: Outbox) -> None:
