@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from dock_agent.clock import Clock, Instant, ulid
-from dock_agent.errors import Barred, Busy, Full, Portal, SyncError
+from dock_agent.errors import Barred, Busy, Full, Portal, SyncError, Unreachable
 from dock_agent.machine import moved
 from dock_agent.recording import DestinationName, LinkState
 from dock_agent.store import destinations
@@ -111,6 +111,8 @@ class Contact:
             require_place(row, destination)
             return
         found = destination.marker() or self._marked(destination)
+        if destination.marker() != found:  # what is bound once is never bound anew
+            raise Unreachable("its marker reads differently each time")
         if found is not None:  # None: a kind of place that takes no marker
             with transaction(conn):
                 destinations.bind(conn, row.name, found, self.clock.now())

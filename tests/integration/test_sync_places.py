@@ -75,6 +75,25 @@ def test_a_place_that_was_given_an_id_at_the_same_moment_is_used(bench: Outbox) 
     assert bench.arrived() == bench.queue.sent
 
 
+def test_a_marker_that_reads_otherwise_the_second_time_is_not_bound(
+    bench: Outbox,
+) -> None:
+    bench.cloud.ident = "01ID"
+    told = iter(["01IC", "01ID"])  # a bit that flipped on the way
+
+    class Flips(Through):
+        def marker(self) -> str | None:
+            return next(told, super().marker())
+
+    worker = bench.through(Flips(bench.cloud))
+    worker.run_once(bench.conn)
+    first = bench.row().marker
+    bench.clock.advance(HOUR)
+    worker.run_once(bench.conn)
+
+    assert (first, bench.row().marker) == (None, "01ID")
+
+
 def test_a_place_is_never_bound_anew(bench: Outbox) -> None:
     bench.queue.docking(1, [10])
     for ident in ("first", "second"):

@@ -49,20 +49,8 @@ def server(answer: Answering) -> Iterator[str]:
             if len(body) < length:
                 return  # whoever asked hung up
             said = answer(Asked(self.command, self.path, headers, body))
-            if said.hangs_up:
-                return
-            self.send_response_only(said.status)
-            dated = {"date": formatdate(usegmt=True), **said.headers}
-            for name, value in dated.items():
-                self.send_header(name, value)
-            claimed = len(said.body) if said.length is None else said.length
-            if claimed != SILENT:
-                self.send_header("content-length", str(claimed))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(said.body)
-            cut = self.command != "HEAD" and claimed != len(said.body)
-            self.close_connection = cut
+            if not said.hangs_up:
+                self.close_connection = not _said(self, said)
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815
 
@@ -82,3 +70,18 @@ def server(answer: Answering) -> Iterator[str]:
         finally:
             httpd.shutdown()
             thread.join()
+
+
+def _said(handler: BaseHTTPRequestHandler, said: Said) -> bool:
+    """Write an answer; return whether it was all that it claimed to be."""
+    handler.send_response_only(said.status)
+    for name, value in {"date": formatdate(usegmt=True), **said.headers}.items():
+        handler.send_header(name, value)
+    claimed = len(said.body) if said.length is None else said.length
+    if claimed != SILENT:
+        handler.send_header("content-length", str(claimed))
+    handler.end_headers()
+    if handler.command == "HEAD":
+        return True
+    handler.wfile.write(said.body)
+    return claimed == len(said.body)
