@@ -78,6 +78,7 @@ def test_a_place_that_was_given_an_id_at_the_same_moment_is_used(bench: Outbox) 
 def test_a_marker_that_reads_otherwise_the_second_time_is_not_bound(
     bench: Outbox,
 ) -> None:
+    bench.queue.docking(1, [10])
     bench.cloud.ident = "01ID"
     told = iter(["01IC", "01ID"])  # a bit that flipped on the way
 
