@@ -158,8 +158,8 @@ def _lost_there(facts: Facts) -> str:
 
 def _sent_before(facts: Facts) -> str:
     return (
-        f"What was set aside here, {_text(facts, 'key')}, had been sent to"
-        f" {_text(facts, 'destination')} before; it stays there."
+        f"What was set aside here, {_text(facts, 'key')}, is or may be at"
+        f" {_text(facts, 'destination')}{_because(facts)}."
     )
 
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dock_agent.clock import Instant, stamp, unstamp
 from dock_agent.custody.chain import Event
@@ -10,6 +10,8 @@ from dock_agent.errors import ConfigError
 from dock_agent.recording import DestinationName, LinkState
 from dock_agent.store import custody
 from dock_agent.store.db import writer
+
+LATELY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +81,18 @@ def moved(
 def answered(
     conn: sqlite3.Connection, name: DestinationName, link: LinkState, at: Instant
 ) -> None:
-    """The destination itself answered: nothing rests any more."""
-    now = stamp(at.utc)
+    """The destination itself answered: nothing rests any more.
+
+    A failure of just now is not forgotten for an answer: the next rest is longer.
+    """
+    now, lately = stamp(at.utc), stamp(at.utc - LATELY)
     conn.execute(
-        "UPDATE destination SET last_success = :now, try_after = NULL, attempts = 0,"
+        "UPDATE destination SET last_success = :now, try_after = NULL,"
+        " attempts = CASE WHEN last_failure > :lately THEN attempts ELSE 0 END,"
         " failure = NULL,"
         " link_since = CASE WHEN link = :link THEN link_since ELSE :now END,"
         " link = :link WHERE name = :name",
-        {"now": now, "link": link, "name": name},
+        {"now": now, "lately": lately, "link": link, "name": name},
     )
 
 

@@ -76,6 +76,10 @@ def withdraw(conn: sqlite3.Connection, file: FileId, at: Instant) -> None:
             facts["reason"] = "set aside here after it was sent"
             custody.append(conn, Event("sent before", found.docking, facts), at)
             continue
+        if found.state is TransferState.SENDING or found.upload or found.sent:
+            facts = {"destination": found.destination, "key": found.key}
+            facts["reason"] = "set aside here while it was sent: it may be there"
+            custody.append(conn, Event("sent before", found.docking, facts), at)
         conn.execute(
             "UPDATE transfer SET state = 'withdrawn', lease_owner = NULL,"
             " lease_until = NULL, failure = 'set aside here' WHERE id = ?",
@@ -99,7 +103,8 @@ def missed(conn: sqlite3.Connection, found: Transfer, reason: str, at: Instant) 
         return  # another look was faster, and has told of it
     conn.execute(
         "UPDATE transfer INDEXED BY transfer_docking SET state = 'blocked'"
-        " WHERE state = 'queued' AND destination = :destination AND docking IN"
+        " WHERE state IN ('queued', 'paused', 'refused')"
+        " AND destination = :destination AND docking IN"
         "  (SELECT :docking UNION SELECT docking FROM file WHERE held_by = :file)"
         " AND path LIKE '%/' || :seal",
         {
@@ -138,11 +143,12 @@ def longest_unasked(
 def without_rows(
     conn: sqlite3.Connection, destination: DestinationName
 ) -> list[DockingId]:
-    """Return the sealed dockings of which nothing was ever queued for it."""
+    """Return the sealed dockings whose seal was never queued for it."""
     rows = conn.execute(
         "SELECT id FROM docking WHERE state = 'sealed' AND NOT EXISTS (SELECT 1"
-        " FROM transfer WHERE docking = docking.id AND destination = ?) ORDER BY id",
-        (destination,),
+        " FROM transfer WHERE destination = ? AND key = docking.bag || '/' || ?)"
+        " ORDER BY id",
+        (destination, SIGNATURE),
     )
     return [DockingId(row["id"]) for row in rows]
 
@@ -162,11 +168,14 @@ def listed(
 def _each(conn: sqlite3.Connection, which: Which, order: _Order, at: Instant) -> int:
     found = _which(conn, which, order.states)
     for one in found:
+        seal = order.to is _S.QUEUED and one.path.endswith(f"/{SIGNATURE}")
         conn.execute(
             "UPDATE transfer SET state = ?, due = '', attempts = 0, failure = NULL"
             " WHERE id = ?",
-            (order.to, one.id),
+            (_S.BLOCKED if seal else order.to, one.id),
         )
+        if seal:  # it goes when all else is there, and no sooner
+            free_seals(conn, one.destination, one.docking, None)
         facts = {"destination": one.destination, "key": one.key, "asked": order.asked}
         custody.append(conn, Event("order", one.docking, facts), at)
     return len(found)

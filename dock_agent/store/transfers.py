@@ -258,12 +258,14 @@ def postpone(
 
 
 @writer
-def release(conn: sqlite3.Connection, transfer: Transfer) -> None:
-    """Give the row back as it is: this worker was asked to stop."""
+def release(
+    conn: sqlite3.Connection, transfer: Transfer, due: datetime | None = None
+) -> None:
+    """Give the row back without counting a try; it is due at once, or then."""
     conn.execute(
-        "UPDATE transfer SET state = 'queued', due = '', lease_owner = NULL,"
+        "UPDATE transfer SET state = 'queued', due = ?, lease_owner = NULL,"
         " lease_until = NULL WHERE id = ? AND state = 'sending' AND lease_owner = ?",
-        (transfer.id, transfer.lease_owner),
+        ("" if due is None else stamp(due), transfer.id, transfer.lease_owner),
     )
 
 

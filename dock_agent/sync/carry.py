@@ -44,6 +44,7 @@ from dock_agent.vault.layout import MARKER
 log = logging.getLogger(__name__)
 
 BEAT_EVERY = timedelta(seconds=15)
+OTHERS_FIRST = timedelta(minutes=10)
 
 
 class Outcome(StrEnum):
@@ -153,9 +154,10 @@ class Carrier:
         """The destination rests as a whole, and the object waits behind it."""
         conn, transfer = errand.conn, errand.transfer
         again = self.contact.failed(conn, transfer.destination, error)
-        if isinstance(error, Barred | Busy | Full | Portal):  # of no object's doing
+        if isinstance(error, Barred | Busy | Full | Portal):
+            # Of no object's doing, most likely; if it is this one's, others go first.
             with transaction(conn):
-                transfers.release(conn, transfer)
+                transfers.release(conn, transfer, again + OTHERS_FIRST)
             return Outcome.POSTPONED
         before = transfers.attempts(conn, transfer)
         if before + 1 >= GIVE_UP_AFTER:
@@ -240,8 +242,10 @@ class _Beat:
 
 def require_vault(vault: Path) -> None:
     """Raise `VaultUnusable` unless the vault is there."""
-    if not (vault / MARKER).exists():
-        raise VaultUnusable(f"the vault {vault} is not there")
+    try:
+        (vault / MARKER).read_bytes()
+    except OSError as error:
+        raise VaultUnusable(f"the vault {vault} is not there: {error}") from error
 
 
 def _too_often(before: int, error: SyncError) -> str:

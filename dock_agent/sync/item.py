@@ -33,6 +33,21 @@ def described(conn: sqlite3.Connection, vault: Path, transfer: Transfer) -> Obje
     )
 
 
+def named(conn: sqlite3.Connection, vault: Path, transfer: Transfer) -> Object:
+    """Return the object as it was queued, whether our own file is still there or not.
+
+    It is for asking about, and not for sending.
+    """
+    return Object(
+        key=transfer.key,
+        content=FileContent(vault / transfer.path),
+        size=transfer.size,
+        digest=transfer.sha256,
+        parts=(),
+        about=_about(conn, transfer),
+    )
+
+
 def _about(conn: sqlite3.Connection, transfer: Transfer) -> About:
     docking = dockings.get(conn, transfer.docking)
     if docking.opened_at is None:

@@ -10,7 +10,8 @@ def place_of(config: Config, table: Destination) -> str:
         case "s3":
             return f"{table.endpoint}/{table.bucket}/{table.prefix}"
         case "tus":
-            return f"{table.endpoint} {table.prefix}"
+            ways = (table.endpoint, table.addressing, table.read_endpoint)
+            return f"{ways} {table.prefix}"
         case "axis":
             return str(config.resolve(table.connection_file or ""))
         case "directory":

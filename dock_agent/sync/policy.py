@@ -13,7 +13,7 @@ from dock_agent.recording import Priority
 
 FIRST = timedelta(seconds=2)
 CEILING = timedelta(minutes=5)
-LEASE = timedelta(minutes=10)  # how long a worker holds a row without a sign of life
+LEASE = timedelta(minutes=15)  # longer than any step without a sign of life
 OWN_CEILING = timedelta(hours=6)  # for an object that fails time after time
 GIVE_UP_AFTER = 40  # tries of one object, over days: then a person is asked
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -2,7 +2,7 @@
 
 A cheap look at a time, the longest unasked first, while nothing is to be sent. A
 name that is gone, or has another length, means that the object is queued anew, and
-the custody log says so.
+the custody log says so. One that has another ETag than it had is read again.
 """
 
 import sqlite3
@@ -11,14 +11,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from dock_agent.clock import Clock
-from dock_agent.errors import FixityError, NotTaken
-from dock_agent.recording import DestinationName
+from dock_agent.errors import Barred, NotTaken, Refused
+from dock_agent.recording import DestinationName, Proof
 from dock_agent.store import destinations, orders
 from dock_agent.store.db import transaction
 from dock_agent.store.transfers import Transfer
 from dock_agent.sync.contact import require_place
-from dock_agent.sync.destination import Progress
-from dock_agent.sync.item import described
+from dock_agent.sync.destination import Look, Object, Progress
+from dock_agent.sync.item import named
 from dock_agent.sync.lane import Lane
 
 EVERY = timedelta(days=1)
@@ -64,17 +64,29 @@ class Reconciler:
         self, conn: sqlite3.Connection, lane: Lane, transfer: Transfer
     ) -> str | None:
         """Return why an object is not there any more; None unless that is known."""
-        try:
-            item = described(conn, self.vault, transfer)
-        except FixityError:
-            return None  # ours is gone: theirs is the good one, and is left alone
+        item = named(conn, self.vault, transfer)
         handle = Progress(transfer.upload, transfer.generation, (), transfer.sent)
         try:
             told = lane.destination.look(item, handle)
+            return self._judged(lane, transfer, (item, handle, told))
         except NotTaken:
             return None  # nobody can say: nothing is known to be lost
+        except (Barred, Refused):
+            lane.destination.probe()  # of the place, or of this object alone?
+            return None
+
+    @staticmethod
+    def _judged(
+        lane: Lane, transfer: Transfer, seen: tuple[Object, Progress, Look | None]
+    ) -> str | None:
+        item, handle, told = seen
         if told is None:
             return "it is no longer there"
         if told.size != transfer.size:
             return f"it has {told.size} bytes there, not {transfer.size}"
+        if not (told.etag and transfer.etag) or told.etag == transfer.etag:
+            return None
+        proof = lane.destination.confirm(item, handle)
+        if proof is None or proof.proof is Proof.NONE:
+            return "it has other bytes there"
         return None

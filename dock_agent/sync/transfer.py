@@ -32,7 +32,7 @@ MOVES: Mapping[tuple[TransferState, TransferMove], TransferState] = {
     (_S.REFUSED, _M.ASKED_AGAIN): _S.QUEUED,
     (_S.CONFIRMED, _M.MISSED): _S.QUEUED,
     (_S.CONFIRMED, _M.UNSEALED): _S.BLOCKED,
-    (_S.QUEUED, _M.UNSEALED): _S.BLOCKED,
+    **{(s, _M.UNSEALED): _S.BLOCKED for s in (_S.QUEUED, _S.PAUSED, _S.REFUSED)},
     (_S.QUEUED, _M.HELD_BACK): _S.PAUSED,
     (_S.PAUSED, _M.LET_GO): _S.QUEUED,
     **{

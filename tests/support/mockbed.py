@@ -117,12 +117,21 @@ def plug(bed: Bed, hub: str, camera: Usb) -> list[str]:
     interface = bed.add(
         ("usb", f"1-1.{camera.port}:1.0", usb), {}, {"DEVTYPE": "usb_interface"}
     )
-    common |= {
-        "ID_PATH": f"{path}:1.0-scsi-0:0:0:0",
+    return [usb, interface, *add_unit(bed, interface, camera)]
+
+
+def add_unit(bed: Bed, interface: str, camera: Usb) -> list[str]:
+    """Add a disk to a camera's interface: it may have several."""
+    common = {
+        "ID_BUS": "usb",
+        "ID_SERIAL_SHORT": camera.serial,
+        "ID_VENDOR_ID": "46f4",
+        "ID_MODEL_ID": "0001",
+        "ID_PATH": f"{PORT.format(camera.port)}:1.0-scsi-0:0:0:0",
         "DISKSEQ": str(camera.diskseq),
     }
     system = {"ID_FS_TYPE": "vfat", "ID_FS_UUID": camera.uuid}
-    minor = 16 * camera.port
+    minor = 16 * camera.port + 64 * (ord(camera.disk[2]) - ord("a"))
     disk = bed.add(
         ("block", camera.disk, interface),
         {"dev": f"8:{minor}\n", "size": "131072\n"},
@@ -132,7 +141,7 @@ def plug(bed: Bed, hub: str, camera: Usb) -> list[str]:
         | ({} if camera.partitioned else system),
     )
     if not camera.partitioned:
-        return [usb, interface, disk]
+        return [disk]
     partition = bed.add(
         ("block", f"{camera.disk}1", disk),
         {"dev": f"8:{minor + 1}\n", "partition": "1\n"},
@@ -141,7 +150,7 @@ def plug(bed: Bed, hub: str, camera: Usb) -> list[str]:
         | common
         | system,
     )
-    return [usb, interface, disk, partition]
+    return [disk, partition]
 
 
 def pull(bed: Bed, devices: list[str], *, quietly: bool = False) -> None:

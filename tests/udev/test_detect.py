@@ -11,7 +11,7 @@ from dock_agent.bays.detect import UdevDetector
 from dock_agent.bays.detector import Seen, Sighting, Vanished
 from dock_agent.bays.presence import reconcile
 from dock_agent.recording import BayName
-from support.mockbed import PORT, Bed, Usb, active, dock, plug, pull
+from support.mockbed import PORT, Bed, Usb, active, add_unit, dock, plug, pull
 
 pytestmark = pytest.mark.skipif(
     not active(), reason="needs umockdev-wrapper: run `make test`"
@@ -93,8 +93,8 @@ def test_a_disk_with_a_partition_is_one_camera(bed: Bed, listening: Listening) -
 
 def test_every_volume_in_a_bay_is_seen(bed: Bed) -> None:
     hub = dock(bed)
-    plug(bed, hub, Usb(1, "CAM-1", "sda", 7))
-    plug(bed, hub, Usb(1, "CAM-1", "sdb", 8))  # a second unit of the same camera
+    _, interface, *_ = plug(bed, hub, Usb(1, "CAM-1", "sda", 7))
+    add_unit(bed, interface, Usb(1, "CAM-1", "sdb", 8))
 
     present = UdevDetector(BAYS).present()
 
