@@ -112,6 +112,13 @@ class Destination(Table, frozen=True):
     path: Annotated[
         str | None, Meta(description="directory: where the share is mounted")
     ] = None
+    local: Annotated[
+        bool,
+        Meta(
+            description="directory: an ordinary directory of this machine is meant,"
+            " not a mount"
+        ),
+    ] = False
     token_file: Annotated[str | None, Meta(description="tus: a bearer token")] = None
     addressing: Annotated[
         Literal["collection", "path"],

@@ -85,7 +85,7 @@ class Story:
         for camera in self.scenario.cameras:
             build(self._card(camera), self.root / "cameras" / camera.id)
         self.disk = StoryDisk(self.vault, PLENTY)
-        self.link = Link(Directory(self.root / "nas", RealDisk()))
+        self.link = Link(Directory(self.root / "nas", RealDisk(), local=True))
         self.conn = connect(self.root / "store.db", create=True)
         with transaction(self.conn):
             destinations.ensure(self.conn, CLOUD, "directory")

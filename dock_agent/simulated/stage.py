@@ -50,7 +50,13 @@ listen = "{listen}"
 {destination}
 """
 BAY = '[[bays]]\nname = "{name}"\nfolder = "bays/{name}"\n'
-DIRECTORY = '[[destinations]]\nname = "nas"\nkind = "directory"\npath = "nas"\n'
+DIRECTORY = """\
+[[destinations]]
+name = "nas"
+kind = "directory"
+path = "nas"
+local = true
+"""
 S3 = """\
 [[destinations]]
 name = "cloud"

@@ -96,6 +96,12 @@ def answered(
     )
 
 
+@writer
+def took(conn: sqlite3.Connection, name: DestinationName) -> None:
+    """It took bytes, or an object: its next rest is a short one."""
+    conn.execute("UPDATE destination SET attempts = 0 WHERE name = ?", (name,))
+
+
 @dataclass(frozen=True, slots=True)
 class Silence:
     """A destination that takes nothing now: why, and when it is tried again."""

@@ -145,6 +145,7 @@ class Carrier:
         proof = Confirmed(told.proof, told.digest, told.etag, told.version)
         with transaction(conn):
             confirm(conn, transfer, proof, at)
+            destinations.took(conn, transfer.destination)
             goodput = errand.lane.goodput()
             destinations.measured(conn, transfer.destination, goodput, at)
         self.contact.answered(conn, transfer.destination, metered=errand.metered)
@@ -211,9 +212,11 @@ class _Beat:
     carrier: Carrier
     errand: Errand
     last_ns: int = field(init=False)
+    sent: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.last_ns = self.carrier.clock.now().monotonic_ns
+        self.sent = self.errand.transfer.sent
 
     def moved(self, count: int) -> None:
         """Renew the lease every so often while bytes move."""
@@ -237,7 +240,10 @@ class _Beat:
         step = Step(progress.upload, progress.generation, parts, progress.sent)
         with transaction(conn):
             transfers.remember(conn, transfer, step)
+            if progress.sent > self.sent:  # it does take bytes: no rest grows
+                destinations.took(conn, transfer.destination)
             transfers.renew(conn, transfer, self.carrier.clock.now().utc + LEASE)
+        self.sent = max(self.sent, progress.sent)
 
 
 def require_vault(vault: Path) -> None:

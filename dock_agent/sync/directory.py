@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dock_agent.clock import Clock, stamp
+from dock_agent.clock import Clock, SystemClock, stamp
 from dock_agent.config import Config
 from dock_agent.config_tables import Destination as Table
 from dock_agent.errors import (
@@ -28,7 +28,7 @@ from dock_agent.errors import (
     Unreachable,
 )
 from dock_agent.recording import Digest, Proof, ReadBack
-from dock_agent.sync import directory_marker
+from dock_agent.sync import directory_marker, directory_part
 from dock_agent.sync.destination import (
     NOTHING_KNOWN,
     Capabilities,
@@ -38,6 +38,7 @@ from dock_agent.sync.destination import (
     Progress,
     Remember,
 )
+from dock_agent.sync.directory_place import Place
 from dock_agent.vault.disk import Disk, Reread
 from dock_agent.vault.layout import PART
 from dock_agent.vault.real import RealDisk
@@ -52,6 +53,7 @@ MEANS: dict[int, type[SyncError]] = {
     **dict.fromkeys((errno.ETIMEDOUT, errno.ENETUNREACH), Unreachable),
     **dict.fromkeys((errno.ENAMETOOLONG, errno.EILSEQ, errno.EFBIG), Refused),
 }
+OURS = (Path("/"),)
 NO_FILE = {errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENOENT}  # a link, a socket, …
 
 
@@ -61,6 +63,9 @@ class Directory:
     `least` is the least proof that the configuration asks for. A share whose copies
     come from our own page cache however they are read proves less than a read-back:
     it counts as `ECHOED`, and is `Barred` where a read-back is asked for.
+
+    Unless `local` says that an ordinary directory of this machine is meant, a first
+    marker is written only where a file system of its own is mounted.
     """
 
     def __init__(
@@ -69,10 +74,19 @@ class Directory:
         disk: Disk,
         least: Proof = Proof.ECHOED,
         clock: Clock | None = None,
+        *,
+        local: bool = False,
     ) -> None:
-        self._root, self._disk, self._least, self._clock = root, disk, least, clock
-        self._ident: str | None = None  # of the place, once it was seen
+        self._root, self._disk, self._least = root, disk, least
+        self._clock = clock or SystemClock()
+        self._local = local
+        self._place = Place(root, disk, () if local else OURS)
         self._known = NOTHING_KNOWN
+
+    def keep_apart(self, vault: Path) -> None:
+        """Write no first marker on the vault's file system, unless `local` is meant."""
+        if not self._local:
+            self._place = Place(self._root, self._disk, (*OURS, vault))
 
     @property
     def capabilities(self) -> Capabilities:
@@ -82,14 +96,15 @@ class Directory:
         """Nothing is left open."""
 
     def probe(self) -> None:
+        """Until it was used, it may be another place than before: its marker tells."""
         with self._translated():
-            self._there()
+            self._place.reach()
 
     def check(self) -> str:
         with self._translated():
-            self._there()
+            self._place.require()
             proof = self._proof(self._tried())
-        at = None if self._clock is None else stamp(self._clock.now().utc)
+        at = stamp(self._clock.now().utc)
         self._known = Capabilities(objects=False, parts=False, locks=False, asked_at=at)
         if proof is Proof.READ_BACK:
             return "writable; every copy is read back"
@@ -97,26 +112,16 @@ class Directory:
 
     def marker(self) -> str | None:
         with self._translated():
-            self._mounted()
-            found = directory_marker.read(self._disk, self._root)
-        self._ident = self._ident or found
-        return found
+            return self._place.marker()
 
     def mark(self, ident: str) -> None:
         with self._translated():
-            self._mounted()
-            found = directory_marker.read(self._disk, self._root)
-            if found is None:
-                directory_marker.write(self._disk, self._root, ident)
-                found = directory_marker.read(self._disk, self._root)
-        if found != ident:
-            raise Barred(f"{self._root} is another place: its id is {found}")
-        self._ident = ident
+            self._place.mark(ident)
 
     def send(self, item: Object, done: Progress, remember: Remember) -> Progress:
         del done, remember  # a copy that was cut is begun anew: nothing is kept
         with self._translated():
-            self._there()
+            self._place.use()
             target = self._root / item.key
             if self._size(target) is None:
                 self._copy(item, target)
@@ -130,7 +135,7 @@ class Directory:
         del done, sent  # nobody but us hashes anything there: all is read again
         target = self._root / item.key
         with self._translated():
-            self._there()
+            self._place.require()
             if self._size(target) is None:
                 return None
             self._make_lasting(target)
@@ -143,7 +148,7 @@ class Directory:
         del done
         target = self._root / item.key
         with self._translated():
-            self._there()
+            self._place.require()
             size = self._size(target)
         return None if size is None else Look(size)
 
@@ -162,7 +167,7 @@ class Directory:
         found = self._read_back(item, target)
         if found is not None and found.digest == item.digest:
             return
-        self._there()
+        self._place.require()
         if self._size(target) is None:
             raise NotTaken(f"{item.key} was there a moment ago")
         raise Refused(f"another file is already called {item.key}")
@@ -189,16 +194,15 @@ class Directory:
             raise
 
     def _copy(self, item: Object, target: Path) -> None:
-        # Named after the key: what a killed copy left is found again, and removed.
-        part = target.with_name(
-            PART + hashlib.sha256(item.key.encode()).hexdigest()[:16]
-        )
+        now = self._clock.now().utc
+        part = directory_part.new(target, now)
         self._disk.make_directory(target.parent)
-        directory_marker.remove(self._disk, part)
+        directory_part.remove_abandoned(self._disk, target.parent, now)
         try:
             self._write(item, part)
-            self._there()  # unmounted meanwhile: what was written went elsewhere
+            self._place.require()  # unmounted meanwhile: what was written went elsewhere
             self._name(part, target, item.key)
+            directory_part.remove_all(self._disk, target)
         finally:
             directory_marker.remove(self._disk, part)
 
@@ -245,23 +249,6 @@ class Directory:
             raise Barred(f"{self._root}: what is read back is not what was written")
         return found.method
 
-    def _there(self) -> None:
-        """Raise unless the share is mounted, and still the one that it was."""
-        self._mounted()
-        if self._ident is None:
-            return
-        found = directory_marker.read(self._disk, self._root)
-        if found is None:
-            raise Unreachable(
-                f"{self._root}: its marker is gone: is the share mounted?"
-            )
-        if found != self._ident:
-            raise Barred(f"{self._root} is another place: its id is {found}")
-
-    def _mounted(self) -> None:
-        if not self._root.is_dir():
-            raise Unreachable(f"{self._root} is not there: is the share mounted?")
-
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
@@ -280,4 +267,8 @@ def open_directory(whole: Config, table: Table, clock: Clock) -> Directory:
     """
     if table.path is None:
         raise ConfigError(f"destination {table.name} has no path")
-    return Directory(whole.resolve(table.path), RealDisk(), Proof(table.proof), clock)
+    disk, least = RealDisk(), Proof(table.proof)
+    root = whole.resolve(table.path)
+    made = Directory(root, disk, least, clock, local=table.local)
+    made.keep_apart(whole.vault_path)
+    return made

@@ -33,7 +33,7 @@ from dock_agent.sync.s3_handle import Handle, found
 from dock_agent.sync.s3_layout import MOST_PARTS, Layout
 from dock_agent.sync.s3_lock import NO_LOCK, Lock, bucket_has_it, ensure
 from dock_agent.sync.s3_object import Entry, entry, read_back
-from dock_agent.sync.s3_probe import COST, Objects, ask
+from dock_agent.sync.s3_probe import COST, Objects, Unsound, ask
 from dock_agent.sync.s3_put import ABSENT_ONLY, Sending, put_whole, stands
 from dock_agent.sync.s3_upload import Upload, abort_all
 from dock_agent.sync.s3_xml import checksum
@@ -63,7 +63,7 @@ class S3:
     ) -> None:
         self._client, self._prefix, self._lock = client, prefix, lock
         self._most_parts = most_parts
-        client.knowledge.known = known
+        client.knowledge.learn(**msgspec.structs.asdict(known))
 
     @property
     def capabilities(self) -> Capabilities:
@@ -198,9 +198,14 @@ class S3:
         return f"writable; {_told(self._client.known, tried)}{left}"
 
     def _ask_in_passing(self, moved: Moved) -> None:
-        """Try the store; where it will not be tried, what is sent is read back."""
+        """Try the store; where it will not be tried, what is sent is read back.
+
+        One that returns other bytes than it was sent is `Barred`.
+        """
         try:
             self._ask(moved)
+        except Unsound:
+            raise
         except (Barred, NotTaken, Refused):
             self._asked()
 

@@ -37,14 +37,23 @@ class Place:
 
 
 class Knowledge:
-    """What is known of a store. Threads share it: it is replaced as a whole."""
+    """What is known of a store. Threads share it.
+
+    Each fact is replaced alone and nothing is read for it: whoever learns one thing
+    cannot write another back as it was a moment ago.
+    """
 
     def __init__(self, known: Capabilities = NOTHING_KNOWN) -> None:
-        self.known = known
+        self._facts = msgspec.structs.asdict(known)
+
+    @property
+    def known(self) -> Capabilities:
+        """What is known now."""
+        return Capabilities(**dict(self._facts))
 
     def learn(self, **found: bool | int | str | None) -> None:
-        """Keep what was found; the rest stays as it was."""
-        self.known = msgspec.structs.replace(self.known, **found)
+        """Keep what was found; the rest stays as it is."""
+        self._facts.update(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,10 @@ COST = 2 * (FIRST + 1)  # bytes that move for all of it
 ANOTHER = b"?"
 
 
+class Unsound(Barred):
+    """What comes back is not what was sent: nothing can be proved there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Objects:
     """What became of single objects.
@@ -204,14 +208,20 @@ class Probe:
 
 
 def ask(client: Client, prefix: str, moved: Moved = unheard) -> Objects:
-    """Try all of it and keep what was found; `Barred` where nothing can be kept."""
+    """Try all of it and keep what was found.
+
+    Raises `Unsound` where nothing can be kept, and `Barred`, `NotTaken` or `Refused`
+    where it will not be tried. What was known before is forgotten first: a store that
+    is no longer what it was is not believed for what it did then.
+    """
+    client.knowledge.learn(objects=None, parts=None, whole=None, asked_at=None)
     probe = Probe(client, prefix, moved)
     found = probe.objects()
     client.knowledge.learn(
         objects=found.refuses and found.sound, conditional=found.conditional
     )
     if not found.sound:
-        raise Barred(
+        raise Unsound(
             "the store does not return what it was sent: a test object differs"
         )
     parts = probe.parts()

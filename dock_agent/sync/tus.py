@@ -26,7 +26,7 @@ from dock_agent.sync.transport import Answer, Transport
 from dock_agent.sync.tus_client import Addressing, Client, Site, TokenFile, check
 from dock_agent.sync.tus_content import blame, note
 from dock_agent.sync.tus_receipt import Receipt, Receipts, fault
-from dock_agent.sync.tus_send import Sending
+from dock_agent.sync.tus_send import Sending, unreceipted
 from dock_agent.sync.tus_words import GONE, Upload, count, expect
 
 MARKER = "dock-agent.destination"
@@ -42,7 +42,8 @@ class Tus:
     be marked: `marker` is always None, and `mark` does nothing.
 
     A valid receipt is `Proof.ECHOED`: the gateway computed that digest itself, and
-    signed it. It counts right after `send` only; later every byte is fetched again.
+    signed it. It counts right after `send` only, and if it came in an answer of that
+    very call; later every byte is fetched again.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class Tus:
             raise Barred(f"this place is marked as {known}, and not as {ident}")
 
     def send(self, item: Object, done: Progress, remember: Remember) -> Progress:
-        found = partial(self._found, item)
+        done, found = unreceipted(done), partial(self._found, item)
         if found():
             return Progress(done.upload, done.generation, done.parts, item.size)
         now = self._clock.now()

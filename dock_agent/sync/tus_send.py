@@ -57,7 +57,11 @@ class Sending:
     now: datetime | None
 
     def send(self, done: Progress) -> Progress:
-        """Send what is missing; return how it stands when the last byte is taken."""
+        """Send what is missing; return how it stands when the last byte is taken.
+
+        A receipt in what is returned came in an answer of this call. None is
+        remembered: of what the server has next time it says nothing.
+        """
         if not self.item.size:
             blame(self.item)  # no byte of it will be read when it is sent
         then, done = self.standing(done)
@@ -135,7 +139,7 @@ class Sending:
                 most = length // 2  # a proxy's own limit: nginx has one of 1 MiB
                 continue
             before, done = done, self._after(answer, done, length)
-            self.remember(done)
+            self.remember(unreceipted(done))
             if done.sent == size and (size or answer.good):
                 return done
             idle = 0 if done.sent > before.sent else idle + 1
@@ -176,6 +180,15 @@ class Sending:
         if then not in {Then.GO_ON, Then.DONE}:
             raise NotTaken(f"{self.item.key}: the upload is no longer ours")
         return now
+
+
+def unreceipted(done: Progress) -> Progress:
+    """Return it without the receipt of an earlier call."""
+    upload = Upload.of(done.upload)
+    if upload is None or upload.receipt is None:
+        return done
+    handle = msgspec.structs.replace(upload, receipt=None).handle()
+    return replace(done, upload=handle)
 
 
 def _locked(answer: Answer) -> bool:

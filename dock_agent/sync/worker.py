@@ -37,6 +37,7 @@ from dock_agent.sync.route import Routes, routes
 
 log = logging.getLogger(__name__)
 
+FILL_EVERY_NS = 60 * 10**9
 LONGEST_NAP = 2.0  # seconds a worker sleeps while there is nothing to do
 
 
@@ -76,6 +77,7 @@ class Worker:
     stop: threading.Event = field(default_factory=threading.Event)
     contact: Contact = field(init=False)
     carrier: Carrier = field(init=False)
+    filled: dict[DestinationName, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         contact = Contact(self.clock)
@@ -88,11 +90,15 @@ class Worker:
         for name, lane in self.lanes.items():
             with transaction(conn):
                 destinations.ensure(conn, name, kinds[name], lane.place)
-            count = backfill(conn, self.vault, name, self.clock.now())
-            if count:
-                log.info(
-                    "queued for a new destination name=%s dockings=%d", name, count
-                )
+            self.fill(conn, name)
+
+    def fill(self, conn: sqlite3.Connection, name: DestinationName) -> None:
+        """Queue what was sealed by an agent that does not know this destination."""
+        at = self.clock.now()
+        self.filled[name] = at.monotonic_ns
+        count = backfill(conn, self.vault, name, at)
+        if count:
+            log.info("queued for a destination name=%s dockings=%d", name, count)
 
     def step(
         self, conn: sqlite3.Connection, name: DestinationName, owner: str = "worker"
@@ -186,7 +192,9 @@ class Worker:
         return outcome
 
     def _look_again(self, conn: sqlite3.Connection, name: DestinationName) -> None:
-        """While nothing is to be sent: ask what the destination still holds."""
+        """While nothing is to be sent: see what else there is, here and there."""
+        if self.clock.now().monotonic_ns - self.filled.get(name, 0) > FILL_EVERY_NS:
+            self.fill(conn, name)
         row = destinations.get(conn, name)
         if row.paused or resting(row.try_after, self.clock.now().utc):
             return

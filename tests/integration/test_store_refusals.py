@@ -254,7 +254,7 @@ def test_two_threads_never_lose_an_update(path: Path) -> None:
 
 def test_every_function_that_writes_refuses_to_outside_a_transaction() -> None:
     marked = {"set_vault_id", "sign_with", "seen"}
-    marked |= {"ensure", "bind", "moved", "answered", "silent", "wake", "pause"}
+    marked |= {"ensure", "bind", "moved", "answered", "took", "silent", "wake", "pause"}
     marked |= {"learnt", "measured"}
     marked |= {"ask_again", "hold_back", "let_go", "withdraw", "looked"}
     marked |= {"open_docking", "set_state", "proved", "named"}

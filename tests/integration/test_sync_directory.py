@@ -50,7 +50,7 @@ def root(tmp_path: Path) -> Path:
 
 def share(root: Path, disk: SimulatedDisk, least: Proof = Proof.ECHOED) -> Directory:
     disk.make_directory(root)
-    return Directory(root, disk, least)
+    return Directory(root, disk, least, local=True)
 
 
 def asked(nas: Directory, sent: Object) -> list[Callable[[], object]]:
@@ -67,7 +67,7 @@ def asked(nas: Directory, sent: Object) -> list[Callable[[], object]]:
 def test_a_share_that_is_not_there_is_tried_again_and_not_made(
     tmp_path: Path, sent: Object
 ) -> None:
-    away = Directory(tmp_path / "share", RealDisk())
+    away = Directory(tmp_path / "share", RealDisk(), local=True)
 
     asking = [*asked(away, sent), away.marker]
     for ask in asking:
@@ -82,7 +82,7 @@ def test_a_share_that_is_not_there_is_tried_again_and_not_made(
 def test_what_is_left_where_a_share_was_mounted_is_not_written_to(
     root: Path, sent: Object
 ) -> None:
-    nas = Directory(root, RealDisk())
+    nas = Directory(root, RealDisk(), local=True)
     nas.mark("first")
     unmounted(root)
 
@@ -97,8 +97,8 @@ def test_what_is_left_where_a_share_was_mounted_is_not_written_to(
 def test_an_agent_that_saw_the_marker_at_its_start_misses_it_later(
     root: Path, sent: Object
 ) -> None:
-    Directory(root, RealDisk()).mark("first")
-    restarted = Directory(root, RealDisk())
+    Directory(root, RealDisk(), local=True).mark("first")
+    restarted = Directory(root, RealDisk(), local=True)
     restarted.marker()
     unmounted(root)
 
@@ -109,7 +109,7 @@ def test_an_agent_that_saw_the_marker_at_its_start_misses_it_later(
 
 
 def test_a_share_that_goes_in_mid_copy_gets_no_name(root: Path, sent: Object) -> None:
-    nas = Directory(root, RealDisk())
+    nas = Directory(root, RealDisk(), local=True)
     nas.mark("first")
     cut = replace(sent, moved=lambda _: unmounted(root))
 
@@ -121,10 +121,10 @@ def test_a_share_that_goes_in_mid_copy_gets_no_name(root: Path, sent: Object) ->
 
 
 def test_another_share_in_its_place_is_not_written_to(root: Path, sent: Object) -> None:
-    nas = Directory(root, RealDisk())
+    nas = Directory(root, RealDisk(), local=True)
     nas.mark("first")
     unmounted(root)
-    Directory(root, RealDisk()).mark("second")
+    Directory(root, RealDisk(), local=True).mark("second")
 
     for ask in asked(nas, sent):
         with pytest.raises(Barred, match="second"):
@@ -137,7 +137,7 @@ def test_another_share_in_its_place_is_not_written_to(root: Path, sent: Object) 
 @pytest.mark.parametrize("found", [b"", b"{}", b'{"id": 1}', b"\xff", b"x" * 10_000])
 def test_a_marker_that_is_not_ours_is_left_as_it_is(root: Path, found: bytes) -> None:
     (root / MARKER).write_bytes(found)
-    nas = Directory(root, RealDisk())
+    nas = Directory(root, RealDisk(), local=True)
 
     for ask in (nas.marker, lambda: nas.mark("first")):
         with pytest.raises(Barred, match="not one of ours"):
@@ -152,13 +152,13 @@ def test_a_marker_survives_a_power_cut(root: Path) -> None:
 
     disk.crash()
 
-    assert Directory(root, disk).marker() == "first"
+    assert Directory(root, disk, local=True).marker() == "first"
     assert list(disk.listing(root)) == [root / MARKER]
 
 
 def test_of_two_stations_that_mark_a_share_at_once_one_is_told(root: Path) -> None:
     disk = Overtaken()
-    slow, fast = share(root, disk), Directory(root, disk)
+    slow, fast = share(root, disk), Directory(root, disk, local=True)
     disk.overtake = lambda: fast.mark("fast")
 
     with pytest.raises(Barred, match="fast"):
@@ -183,7 +183,7 @@ def test_a_copy_that_is_read_back_other_than_it_was_sent_is_not_confirmed(
 def test_a_copy_that_rots_over_there_is_not_confirmed_again(
     root: Path, sent: Object
 ) -> None:
-    nas = Directory(root, RealDisk())
+    nas = Directory(root, RealDisk(), local=True)
     assert sent_whole(nas, sent) is not None
     copy = root / sent.key
     copy.chmod(0o600)
@@ -243,7 +243,7 @@ def test_a_copy_that_never_left_our_cache_is_nothing_where_a_read_back_is_asked_
 @pytest.mark.skipif(not TMPFS.is_mount(), reason="no tmpfs here")
 def test_a_file_system_in_memory_is_known_for_what_it_is(sent: Object) -> None:
     with tempfile.TemporaryDirectory(dir=TMPFS) as folder:
-        told = sent_whole(Directory(Path(folder), RealDisk()), sent)
+        told = sent_whole(Directory(Path(folder), RealDisk(), local=True), sent)
 
     assert told is not None
     assert told.proof is Proof.ECHOED
@@ -322,7 +322,7 @@ def test_what_is_no_file_is_another_of_that_name(
     target = root / sent.key
     target.parent.mkdir(parents=True)
     MAKE[kind](target, file(sent))
-    nas = Directory(root, RealDisk())
+    nas = Directory(root, RealDisk(), local=True)
 
     with pytest.raises(Refused, match="already called"):
         nas.send(sent, DONE, Memory())
@@ -338,7 +338,9 @@ def test_nothing_is_replaced_that_came_while_a_copy_was_written(
         (root / sent.key).write_bytes(b"theirs")
 
     with pytest.raises(Refused, match="already called"):
-        Directory(root, RealDisk()).send(replace(sent, moved=come), DONE, Memory())
+        Directory(root, RealDisk(), local=True).send(
+            replace(sent, moved=come), DONE, Memory()
+        )
 
     assert [path.name for path in (root / sent.key).parent.iterdir()] == ["0001.MP4"]
     assert (root / sent.key).read_bytes() == b"theirs"
@@ -364,10 +366,10 @@ def test_a_sender_that_loses_its_power_anywhere_leaves_one_part_at_most(
 def test_a_part_that_a_dead_process_left_is_removed_by_the_next(
     root: Path, sent: Object
 ) -> None:
-    nas = Directory(root, RealDisk())
+    nas = Directory(root, RealDisk(), local=True)
     left = Left()
     with pytest.raises(Killed):
-        Directory(root, left).send(sent, DONE, Memory())
+        Directory(root, left, local=True).send(sent, DONE, Memory())
     assert [path.name[: len(PART)] for path in left.parts] == [PART]
 
     assert sent_whole(nas, sent) is not None
@@ -378,7 +380,7 @@ def test_a_part_that_a_dead_process_left_is_removed_by_the_next(
 def test_a_copy_has_the_time_of_its_recording_and_is_not_to_be_written(
     root: Path, sent: Object
 ) -> None:
-    sent_whole(Directory(root, RealDisk()), sent)
+    sent_whole(Directory(root, RealDisk(), local=True), sent)
 
     facts = (root / sent.key).stat()
     assert facts.st_mtime == BEGIN.timestamp()
@@ -415,7 +417,7 @@ def test_a_table_of_the_configuration_says_where_it_is(tmp_path: Path) -> None:
         base=str(tmp_path),
     )
     (tmp_path / "nas").mkdir()
-    table = Table(name="nas", kind="directory", path="nas")
+    table = Table(name="nas", kind="directory", path="nas", local=True)
 
     nas = open_directory(whole, table, ManualClock())
     nas.mark("first")

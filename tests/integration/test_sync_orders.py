@@ -189,17 +189,80 @@ def test_a_new_destination_is_sent_all_that_was_sealed_before_it(
     assert backlog.waiting(station.conn) == Waiting(0, 0, 0, None)
 
 
-def test_a_bag_whose_own_file_is_gone_does_not_keep_the_others_from_going(
-    station: Station, tmp_path: Path
+@pytest.mark.parametrize(
+    "own", ["bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt"]
+)
+@pytest.mark.parametrize("harm", ["gone", "changed"])
+def test_a_bag_s_own_file_that_is_not_as_it_was_signed_goes_to_a_person_the_rest_goes(
+    station: Station, tmp_path: Path, own: str, harm: str
 ) -> None:
     broken = station.dock(card(tmp_path / "a", SIZES))
     whole = station.dock(card(tmp_path / "b", {"VIDEO/2.MP4": 70}))
-    (station.bag(broken) / "bag-info.txt").unlink()
+    path = station.bag(broken) / own
+    path.unlink() if harm == "gone" else path.write_bytes(path.read_bytes() + b"x")
     clouds = station.clouds(OTHER)
 
     station.worker(clouds).run_once(station.conn)
 
-    assert clouds[OTHER].objects == station.held(whole)
+    there = clouds[OTHER].objects
+    bag = station.bag(broken).relative_to(station.vault)
+    assert station.held(whole).items() <= there.items()
+    assert {f"{bag}/data/VIDEO/1.MP4", f"{bag}/data/VIDEO/1.NMEA"} <= set(there)
+    assert not {f"{bag}/{own}", f"{bag}/{SIGNATURE}"} & set(there)
+    assert states(station.conn)[f"{bag}/{own}"] is S.REFUSED
+    assert states(station.conn)[f"{bag}/{SIGNATURE}"] is S.BLOCKED
+
+
+def test_a_destination_that_was_away_while_a_docking_was_sealed_gets_it_whole(
+    station: Station, tmp_path: Path
+) -> None:
+    clouds = station.clouds(OTHER)
+    docking = station.dock(card(tmp_path / "a", SIZES))
+    with transaction(station.conn):  # some of it had been queued before
+        destinations.ensure(station.conn, OTHER, "s3")
+        station.conn.execute(
+            "INSERT INTO transfer (destination, docking, file, path, key, size, sha256,"
+            " state, priority, rank, created_at) SELECT 'other', docking, file, path,"
+            " key, size, sha256, 'queued', 2, 0, created_at FROM transfer"
+            " WHERE key LIKE '%1.MP4'"
+        )
+
+    station.worker(clouds).run_once(station.conn)
+
+    assert clouds[OTHER].objects == station.held(docking)
+
+
+def test_a_worker_queues_what_was_sealed_while_it_runs(
+    station: Station, tmp_path: Path
+) -> None:
+    clouds = station.clouds(OTHER)
+    worker = station.worker(clouds)
+    docking = station.dock(card(tmp_path / "a", SIZES))  # for another destination
+
+    worker.fill(station.conn, OTHER)
+    worker.run_once(station.conn)
+
+    assert clouds[OTHER].objects == station.held(docking)
+
+
+@pytest.mark.parametrize("before", [S.PAUSED, S.REFUSED])
+def test_a_seal_that_a_person_lets_go_waits_for_the_rest_all_the_same(
+    tmp_path: Path, before: TransferState
+) -> None:
+    books = Books(tmp_path)
+    books.open()
+    books.add(ident(1), "data/a.MP4")
+    books.add(ident(1), f"bag/{SIGNATURE}", before)
+
+    with transaction(books.conn):
+        say = orders.let_go if before is S.PAUSED else orders.ask_again
+        say(books.conn, Which(ids=[TransferId(2)]), books.at)
+
+    (_, seal) = books.conn.execute("SELECT state FROM transfer ORDER BY id")
+    assert seal["state"] == S.BLOCKED
+    books.confirm(books.claimed())
+    (_, seal) = books.conn.execute("SELECT state FROM transfer ORDER BY id")
+    assert seal["state"] == S.QUEUED
 
 
 def test_a_vault_that_is_not_there_is_no_broken_bag(
@@ -277,5 +340,5 @@ def test_a_file_that_is_set_aside_is_not_confirmed_and_frees_its_seal(
     (row, seal) = books.conn.execute("SELECT state FROM transfer ORDER BY id")
     assert row["state"] == (S.CONFIRMED if when == "confirmed" else S.WITHDRAWN)
     assert seal["state"] == S.QUEUED
-    assert len(books.facts(ident(1), "sent before")) == (when == "confirmed")
+    assert len(books.facts(ident(1), "sent before")) == (when != "queued")
     books.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dock_agent.errors import Barred, NotTaken
+from dock_agent.errors import Barred, NotTaken, Refused, SyncError
 from dock_agent.recording import TransferState
 from dock_agent.store import custody, orders
 from dock_agent.store.db import connect, transaction
@@ -158,14 +158,54 @@ def test_a_seal_that_alone_is_lost_goes_again_at_once(bench: Outbox) -> None:
     assert bench.arrived() == bench.queue.sent
 
 
-def test_a_file_that_is_gone_here_is_not_asked_of_the_one_that_has_it(
-    bench: Outbox,
+@pytest.mark.parametrize("there", [True, False])
+def test_the_last_copy_of_a_file_is_asked_about_as_any_other(
+    bench: Outbox, there: bool
 ) -> None:
     keys = sent_yesterday(bench, 10)
     (bench.queue.vault / keys[0]).unlink()
+    if not there:
+        bench.cloud.forget(keys[0])
 
-    assert look(bench) == (2, 0)
-    assert set(states(bench.conn).values()) == {CONFIRMED}
+    assert look(bench) == (2, 0 if there else 1)
+    assert (states(bench.conn)[keys[0]] is CONFIRMED) == there
+
+
+@pytest.mark.parametrize("error", [Barred("not yours"), Refused("no such thing")])
+def test_one_object_that_may_not_be_looked_at_does_not_hide_the_others(
+    bench: Outbox, error: SyncError
+) -> None:
+    keys = sent_yesterday(bench, 10, 20)
+    bench.cloud.forget(keys[1])
+
+    class Sealed(Through):
+        def look(self, item: Object, done: Progress) -> Look | None:
+            if item.key == keys[0]:
+                raise error
+            return super().look(item, done)
+
+    assert look(bench, Lane(Sealed(bench.cloud))) == (3, 1)
+    assert look(bench, Lane(Sealed(bench.cloud))) == (0, 0)
+    assert states(bench.conn)[keys[0]] is CONFIRMED
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_an_object_that_has_another_etag_is_read_again(
+    bench: Outbox, same: bool
+) -> None:
+    keys = sent_yesterday(bench, 10)
+    with transaction(bench.conn):
+        bench.conn.execute("UPDATE transfer SET etag = 'before'")
+    if not same:
+        bench.cloud.objects[keys[0]] = bytes(10)
+
+    class Tagged(Through):
+        def look(self, item: Object, done: Progress) -> Look | None:
+            del done
+            return Look(item.size, etag="after")
+
+    assert look(bench, Lane(Tagged(bench.cloud))) == (2, 0 if same else 1)
+    assert (states(bench.conn)[keys[0]] is CONFIRMED) == same
 
 
 def test_what_was_queued_again_meanwhile_is_not_called_lost(bench: Outbox) -> None:

@@ -34,6 +34,6 @@ def place(folder: Path) -> Iterator[Place]:
         return [name for name in there if name != MARKER]
 
     def again() -> Directory:
-        return Directory(root, RealDisk(), Proof.ECHOED, SystemClock())
+        return Directory(root, RealDisk(), Proof.ECHOED, SystemClock(), local=True)
 
     yield Place(again(), found, put, keys, again, resumes=False)

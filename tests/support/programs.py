@@ -41,6 +41,7 @@ folder = "bays/2"
 name = "nas"
 kind = "directory"
 path = "nas"
+local = true
 """
 
 
