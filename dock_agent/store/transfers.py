@@ -1,9 +1,8 @@
 """The queue: one row for each object and destination, claimed by lease.
 
-A docking's `tagmanifest.sig` stays blocked until everything else of it, and what
-earlier dockings hold for it, is confirmed there, so that its presence means the
-docking is complete. A lease has an owner: what another worker took over is no
-longer this one's to write.
+A docking's seal stays blocked until everything else of it, and what earlier dockings
+hold for it, is confirmed there: where it is, the docking is complete. A lease has an
+owner: what another worker took over is no longer this one's to write.
 """
 
 import sqlite3
@@ -138,10 +137,9 @@ def add_files(
 def claim(conn: sqlite3.Connection, wish: Claim) -> Transfer | None:
     """Take the next object that is due, for the length of the lease.
 
-    One seek in a partial index for each priority: O(log n), however many rows
-    wait or are postponed. Rows whose lease ran out (that is a try), and rows whose
-    time has come, are ready again first; a time that lies too far ahead was written
-    before the clock was set back.
+    One seek in a partial index for each priority: O(log n), however many rows wait.
+    Rows whose lease ran out (that is a try), or whose time has come, are ready again
+    first; a time that lies too far ahead was written before the clock was set back.
     """
     now, far = stamp(wish.now), stamp(wish.now + FARTHEST)
     _wake(conn, wish.destination, now, far)

@@ -160,7 +160,7 @@ def test_a_seal_that_alone_is_lost_goes_again_at_once(bench: Outbox) -> None:
 
 @pytest.mark.parametrize("there", [True, False])
 def test_the_last_copy_of_a_file_is_asked_about_as_any_other(
-    bench: Outbox, there: bool
+    bench: Outbox, *, there: bool
 ) -> None:
     keys = sent_yesterday(bench, 10)
     (bench.queue.vault / keys[0]).unlink()
@@ -191,7 +191,7 @@ def test_one_object_that_may_not_be_looked_at_does_not_hide_the_others(
 
 @pytest.mark.parametrize("same", [True, False])
 def test_an_object_that_has_another_etag_is_read_again(
-    bench: Outbox, same: bool
+    bench: Outbox, *, same: bool
 ) -> None:
     keys = sent_yesterday(bench, 10)
     with transaction(bench.conn):
