@@ -114,6 +114,8 @@ def test_the_example_is_a_configuration_of_ours(example: Path) -> None:
     assert config.vault.reserve_bytes == 20_000_000_000
     assert config.bay_names() == ("1", "2")
     assert [d.name for d in config.destinations] == ["archive", "nas"]
+    windows = [(w.days, w.begin, w.end) for w in config.destinations[0].windows]
+    assert windows == [("mon-fri", "20:00", "06:00"), ("sat,sun", "00:00", "23:59")]
 
 
 def test_every_table_of_the_configuration_has_a_variable(example: Path) -> None:
