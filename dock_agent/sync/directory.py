@@ -200,7 +200,8 @@ class Directory:
         directory_part.remove_abandoned(self._disk, target.parent, now)
         try:
             self._write(item, part)
-            self._place.require()  # unmounted meanwhile: what was written went elsewhere
+            # Unmounted meanwhile: what was written went elsewhere.
+            self._place.require()
             self._name(part, target, item.key)
             directory_part.remove_all(self._disk, target)
         finally:

@@ -15,7 +15,7 @@ from dock_agent.sync import directory_marker
 from dock_agent.vault.disk import Disk
 from dock_agent.vault.layout import PART
 
-ABANDONED = timedelta(days=1)  # nobody writes one object for so long
+A_DAY_S = timedelta(days=1).total_seconds()  # nobody writes one object for so long
 
 
 def new(target: Path, now: datetime) -> Path:
@@ -27,11 +27,11 @@ def new(target: Path, now: datetime) -> Path:
 def remove_abandoned(disk: Disk, folder: Path, now: datetime) -> None:
     """Remove what was begun so long ago that nobody can be at it any more.
 
-    One whose name tells no time is older than these names are.
+    What has another kind of name is left: it may be a probe, or a marker on its way.
     """
     for part in _beside(disk, folder, PART):
         begun = _begun(part)
-        if begun is None or abs(now.timestamp() - begun) > ABANDONED.total_seconds():
+        if begun is not None and abs(now.timestamp() - begun) > A_DAY_S:
             directory_marker.remove(disk, part)
 
 

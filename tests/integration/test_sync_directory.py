@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -349,12 +350,14 @@ def test_nothing_is_replaced_that_came_while_a_copy_was_written(
 def test_a_sender_that_loses_its_power_anywhere_leaves_one_part_at_most(
     root: Path, sent: Object
 ) -> None:
-    disk = SimulatedDisk()
-    nas = share(root, disk)
+    disk, clock = SimulatedDisk(), ManualClock()
+    disk.make_directory(root)
+    nas = Directory(root, disk, clock=clock, local=True)
     cuts = 0
 
     while not survives(nas, disk, sent, cuts):
         disk.crash(names_last=True)
+        clock.advance(timedelta(days=1, seconds=1))
         cuts += 1
         assert len(list(disk.listing(root))) <= 1
 
@@ -375,6 +378,125 @@ def test_a_part_that_a_dead_process_left_is_removed_by_the_next(
     assert sent_whole(nas, sent) is not None
 
     assert not left.parts[0].exists()
+
+
+def test_a_part_that_somebody_else_left_long_ago_is_removed(
+    root: Path, sent: Object
+) -> None:
+    clock, left = ManualClock(), Left()
+    other = replace(sent, key=sent.key.replace("0001", "0002"))
+    with pytest.raises(Killed):
+        Directory(root, left, clock=clock, local=True).send(other, DONE, Memory())
+    nas = Directory(root, RealDisk(), clock=clock, local=True)
+
+    nas.send(sent, DONE, Memory())
+    assert left.parts[0].exists()  # whoever it is may be at it
+    clock.advance(timedelta(days=1, seconds=1))
+    nas.send(replace(sent, key=sent.key.replace("0001", "3")), DONE, Memory())
+
+    assert not left.parts[0].exists()
+
+
+def test_of_two_that_send_one_object_neither_takes_the_others_part(
+    root: Path, sent: Object
+) -> None:
+    nas = Directory(root, RealDisk(), local=True)
+    names: list[str] = []
+
+    def inner(_: int) -> None:
+        folder = (root / sent.key).parent
+        names.extend(path.name for path in folder.iterdir())
+
+    def outer(_: int) -> None:
+        nas.send(replace(sent, moved=inner), DONE, Memory())
+
+    with pytest.raises(NotTaken):
+        nas.send(replace(sent, moved=outer), DONE, Memory())
+
+    assert len(set(names)) == 2
+    assert [path.name for path in (root / sent.key).parent.iterdir()] == ["0001.MP4"]
+    assert (root / sent.key).read_bytes() == file(sent).read_bytes()
+
+
+@pytest.mark.parametrize("confirms", [True, False])
+def test_a_directory_of_our_own_disk_is_marked_only_if_it_is_meant(
+    root: Path, *, confirms: bool
+) -> None:
+    nas = Directory(root, RealDisk(), local=confirms)
+
+    if confirms:
+        nas.mark("first")
+    else:
+        with pytest.raises(Barred, match=r"Mount it; .* `local = true`"):
+            nas.mark("first")
+
+    assert nas.marker() == ("first" if confirms else None)
+    assert [path.name for path in root.iterdir()] == [MARKER] * confirms
+
+
+def test_a_directory_that_has_its_marker_is_the_place_wherever_it_is(
+    root: Path,
+) -> None:
+    Directory(root, RealDisk(), local=True).mark("first")
+
+    Directory(root, RealDisk()).mark("first")
+
+
+@pytest.mark.skipif(not TMPFS.is_mount(), reason="no tmpfs here")
+def test_a_share_of_its_own_is_marked_and_a_directory_beside_the_vault_is_not() -> None:
+    with tempfile.TemporaryDirectory(dir=TMPFS) as folder:
+        root = Path(folder, "nas")
+        root.mkdir()
+        share_, beside = Directory(root, RealDisk()), Directory(root, RealDisk())
+        beside.keep_apart(Path(folder))
+
+        with pytest.raises(Barred, match="disk of this machine"):
+            beside.mark("first")
+        share_.mark("first")
+
+        assert share_.marker() == "first"
+
+
+def test_a_table_that_does_not_say_so_means_a_share(tmp_path: Path) -> None:
+    (tmp_path / "nas").mkdir()
+    table = Table(name="nas", kind="directory", path="nas")
+
+    nas = open_directory(configured(tmp_path), table, ManualClock())
+
+    with pytest.raises(Barred, match="disk of this machine"):
+        nas.mark("first")
+
+
+def test_the_wrong_share_at_the_start_is_put_right_without_a_restart(
+    root: Path, sent: Object
+) -> None:
+    Directory(root, RealDisk(), local=True).mark("wrong")
+    nas = Directory(root, RealDisk(), local=True)
+    assert nas.marker() == "wrong"
+    unmounted(root)
+    Directory(root, RealDisk(), local=True).mark("right")
+
+    nas.probe()
+    assert nas.marker() == "right"
+
+    assert sent_whole(nas, sent) is not None
+
+
+def test_a_share_that_was_used_is_the_one_whatever_is_read_there_later(
+    root: Path, sent: Object
+) -> None:
+    Directory(root, RealDisk(), local=True).mark("first")
+    nas = Directory(root, RealDisk(), local=True)
+    nas.marker()
+    nas.send(sent, DONE, Memory())
+    unmounted(root)
+    Directory(root, RealDisk(), local=True).mark("second")
+
+    assert nas.marker() == "second"  # which its caller is going to object to
+
+    for ask in asked(nas, sent):
+        with pytest.raises(Barred, match="second"):
+            ask()
 
 
 def test_a_copy_has_the_time_of_its_recording_and_is_not_to_be_written(
@@ -410,12 +532,7 @@ def test_the_bytes_of_a_copy_are_told_of_before_they_are_written(
 
 
 def test_a_table_of_the_configuration_says_where_it_is(tmp_path: Path) -> None:
-    whole = Config(
-        station=Station(id="a"),
-        vault=Vault(path="v"),
-        store=Store(path="s"),
-        base=str(tmp_path),
-    )
+    whole = configured(tmp_path)
     (tmp_path / "nas").mkdir()
     table = Table(name="nas", kind="directory", path="nas", local=True)
 
@@ -433,6 +550,15 @@ MAKE: dict[str, Callable[[Path, Path], object]] = {
     "directory": lambda target, _: target.mkdir(),
     "pipe": lambda target, _: os.mkfifo(target),
 }
+
+
+def configured(base: Path) -> Config:
+    return Config(
+        station=Station(id="a"),
+        vault=Vault(path="v"),
+        store=Store(path="s"),
+        base=str(base),
+    )
 
 
 def unmounted(root: Path) -> None:

@@ -1,5 +1,7 @@
 """What is found out of an S3 store, kept of it, and left in it."""
 
+import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,12 +9,13 @@ import msgspec
 import pytest
 
 from dock_agent.clock import stamp
-from dock_agent.errors import Barred, NotTaken, Unreachable
+from dock_agent.errors import Barred, NotTaken, SyncError, Unreachable
 from dock_agent.recording import Proof
 from dock_agent.simulated.clock import BEGIN, ManualClock
 from dock_agent.sync.destination import NOTHING_KNOWN, Capabilities, Progress
+from dock_agent.sync.s3_client import Knowledge
 from support.answering import Asked, Said
-from support.memory_s3 import MemoryS3, always, error, lost_reply
+from support.memory_s3 import Fault, MemoryS3, always, error, lost_reply
 from support.place_s3 import reached
 from support.sending import Memory, item
 
@@ -159,6 +162,49 @@ def test_a_store_that_is_unwell_while_it_is_tried_leaves_no_verdict(
         assert station.capabilities.asked_at is None
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [always("PUT", ".probe", said) for said in (error(403, "AccessDenied"), Said(503))],
+    ids=["forbidden", "unwell"],
+)
+def test_what_a_store_did_before_says_nothing_once_it_fails(
+    tmp_path: Path, fault: Fault
+) -> None:
+    known = Capabilities(objects=True, parts=True, whole=True, asked_at=stamp(BEGIN))
+    store = MemoryS3(faults=[fault])
+
+    with reached(store, tmp_path, known=known, clock=ManualClock()) as station:
+        with pytest.raises(SyncError):
+            station.check()
+
+        assert found(station.capabilities)[:3] == (None, None, None)
+
+
+def test_what_is_learnt_at_once_is_all_kept() -> None:
+    knowledge, before = Knowledge(), sys.getswitchinterval()
+    undone, over = 0, threading.Event()
+
+    def drift() -> None:
+        offset = 0
+        while not over.is_set():
+            knowledge.learn(clock_offset_ms=offset)
+            offset += 1
+
+    other = threading.Thread(target=drift)
+    sys.setswitchinterval(1e-6)
+    other.start()
+    try:
+        for verdict in [True, None] * 20_000:
+            knowledge.learn(objects=verdict)
+            undone += knowledge.known.objects is not verdict
+    finally:
+        over.set()
+        other.join()
+        sys.setswitchinterval(before)
+
+    assert undone == 0
+
+
 def test_an_upload_that_the_check_began_is_let_go_if_it_fails(tmp_path: Path) -> None:
     store = MemoryS3(faults=[always("POST", "uploadId", error(500, "InternalError"))])
 
@@ -186,7 +232,7 @@ def test_what_was_known_is_told_again_until_something_else_is_found(
         before = station.capabilities
         station.check()
 
-        assert before is known
+        assert before == known
         assert station.capabilities.whole is True
 
 

@@ -114,6 +114,41 @@ def test_a_store_that_may_not_be_tried_is_read_back(tmp_path: Path) -> None:
     assert len(store.made("PUT", ".probe")) == 1  # it is not tried for each object
 
 
+@pytest.mark.parametrize(
+    "said", [error(403, "AccessDenied"), error(400, "X"), error(500, "InternalError")]
+)
+@pytest.mark.parametrize("asked", [("PUT", ".probe"), ("POST", ".probe")])
+def test_a_store_that_passed_a_week_ago_and_fails_now_is_read_back(
+    tmp_path: Path, asked: tuple[str, str], said: Said
+) -> None:
+    store, sent = MemoryS3(), item(tmp_path, LARGE)
+    with reached(store, tmp_path, known=KNOWN, clock=LATER) as station:
+        done = station.send(sent, Progress(), Memory())
+        store.faults.append(always(*asked, said))
+
+        with suppress(Unreachable):  # asked again later, and not believed till then
+            told = station.confirm(sent, done, sent=True)
+            assert told is not None
+            assert told.proof is Proof.READ_BACK
+
+        assert not station.capabilities.whole
+
+
+def test_a_store_that_passed_a_week_ago_and_returns_other_bytes_now_is_barred(
+    tmp_path: Path,
+) -> None:
+    store, sent = MemoryS3(), item(tmp_path, LARGE)
+    with reached(store, tmp_path, known=KNOWN, clock=LATER) as station:
+        done = station.send(sent, Progress(), Memory())
+        store.returns = lambda there: bytes(len(there.body))
+
+        for _ in range(2):
+            with pytest.raises(Barred, match="does not return what it was sent"):
+                station.confirm(sent, done, sent=True)
+
+        assert station.capabilities.asked_at is None
+
+
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_what_was_there_before_is_read_back_whatever_is_echoed(
     tmp_path: Path, size: int
@@ -248,7 +283,8 @@ def test_a_store_that_checks_nothing_and_keeps_other_bytes_is_never_believed(
     sent = item(tmp_path, size)
 
     with reached(liar, tmp_path, clock=ManualClock()) as station:
-        assert sent_and_asked(station, sent) is None
+        with suppress(Barred):  # it is tried first, where it is worth it
+            assert sent_and_asked(station, sent) is None
         with pytest.raises(Barred, match="does not return what it was sent"):
             station.check()
         assert sent_and_asked_again(station, sent) is None

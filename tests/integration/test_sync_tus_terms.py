@@ -64,16 +64,57 @@ def test_a_signed_receipt_confirms_right_after_sending(
     assert there.count("GET") == 0
 
 
-def test_a_receipt_is_kept_where_the_upload_is_forgotten(
+def test_a_receipt_counts_where_the_upload_is_forgotten_at_once(
     there: Gateway, station: Tus, tmp_path: Path
 ) -> None:
     there.key, there.forgets = KEY, True
+    sent = item(tmp_path, SHORT)
+
+    done = station.send(sent, Progress(), Memory())
+    told = station.confirm(sent, done, sent=True)
+
+    assert told is not None
+    assert told.proof is Proof.ECHOED
+
+
+@pytest.mark.parametrize("returned", [True, False])
+def test_an_old_receipt_for_an_upload_that_is_gone_is_not_believed(
+    there: Gateway, station: Tus, tmp_path: Path, *, returned: bool
+) -> None:
+    there.key = KEY
+    sent, memory = item(tmp_path, SHORT), Memory()
+    done = station.send(sent, Progress(), memory)
+    there.uploads.clear()
+
+    again = station.send(sent, done if returned else memory.newest, Memory())
+    told = station.confirm(sent, again, sent=True)
+
+    assert there.count("POST") == 2
+    assert told is not None
+    assert there.uploads["/uploads/0"].data == file(sent).read_bytes()
+
+
+def test_a_receipt_is_not_remembered(
+    there: Gateway, station: Tus, tmp_path: Path
+) -> None:
+    there.key = KEY
+    sent, memory = item(tmp_path, SHORT), Memory()
+    station.send(sent, Progress(), memory)
+    there.uploads.clear()
+
+    assert station.confirm(sent, memory.newest, sent=True) is None
+
+
+def test_a_receipt_that_is_given_again_for_what_is_there_counts(
+    there: Gateway, station: Tus, tmp_path: Path
+) -> None:
+    there.key, there.shows = KEY, False
     sent, memory = item(tmp_path, SHORT), Memory()
     station.send(sent, Progress(), memory)
 
     again = station.send(sent, memory.newest, Memory())
-
     told = station.confirm(sent, again, sent=True)
+
     assert told is not None
     assert told.proof is Proof.ECHOED
     assert there.count("POST") == 1
@@ -376,10 +417,13 @@ def test_the_configuration_names_files_by_its_own_directory(
 def test_a_table_that_could_do_harm_is_said_at_the_start(
     configured: Table, lines: str, words: str
 ) -> None:
-    whole = configured(lines)
-
     with pytest.raises(ConfigError, match=words):
-        open_tus(whole, whole.destinations[0], SystemClock())
+        opened(configured, lines)
+
+
+def opened(configured: Table, lines: str) -> Tus:
+    whole = configured(lines)
+    return open_tus(whole, whole.destinations[0], SystemClock())
 
 
 def test_by_path_the_configuration_says_where_objects_are_fetched(

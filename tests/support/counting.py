@@ -24,7 +24,7 @@ class Kept:
 
 @dataclass
 class CountingDisk:
-    """Meets `vault.disk.Disk`. Bytes are hashed in the order they come, and dropped."""
+    """As much of `vault.disk.Disk` as copying asks for; bytes are only hashed."""
 
     files: dict[Path, Kept] = field(default_factory=dict)
 
