@@ -55,7 +55,8 @@ def begin_new(config: Config, conn: sqlite3.Connection, clock: Clock) -> PublicK
 def _keep(path: Path, ident: str) -> None:
     kept = path.with_name(f"{path.name}.{ident}")
     try:
-        kept.hardlink_to(path)
+        if not (kept.exists() and kept.read_bytes() == path.read_bytes()):
+            kept.hardlink_to(path)
         path.unlink()
         directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:

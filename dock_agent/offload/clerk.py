@@ -19,7 +19,7 @@ from dock_agent.bays.machine import (
     Sealed,
 )
 from dock_agent.clock import Instant, ulid
-from dock_agent.errors import DockError
+from dock_agent.errors import DockError, StoreError
 from dock_agent.machine import moved
 from dock_agent.offload.docking import MOVES, OPEN, DockingMove
 from dock_agent.offload.ending import ending
@@ -140,16 +140,25 @@ class Clerk:
             self.end(ended(error))
             return Stop(str(error))
 
+    def _require_open(self) -> None:
+        state = dockings.state(self._conn, ident := self._job.docking)
+        if state not in {*OPEN, DockingState.WAITING}:
+            raise StoreError(
+                f"docking {ident} is {state}: nothing more is written of it"
+            )
+
     def end(self, why: Ended) -> None:
-        """The offload is over before its time; nothing more is answered."""
+        """The offload is over before its time. Raises what the store raises."""
         if self.over:
             return
-        self.over = True
-        end = ending(why, free(self._sealer))
+        end = ending(why, self._sealer.free())
         stop(self._conn, self._sealer, self._job.docking, end.move, why.detail)
+        self.over = True
         self._post(end.event)
 
     def _answer(self, said: Said) -> Heard | None:
+        if not isinstance(said, Ended):
+            self._require_open()
         match said:
             case Inventory():
                 return self._list(said)
@@ -285,11 +294,3 @@ def stop(
         if state in OPEN:
             change = Change(state, moved(MOVES, state, by), reason=reason)
             dockings.set_state(conn, ident, change, sealer.clock.now())
-
-
-def free(sealer: Sealer) -> int:
-    """Return how many bytes the vault has free; 0 if it cannot be asked."""
-    try:
-        return sealer.disk.free(sealer.root)
-    except OSError:
-        return 0

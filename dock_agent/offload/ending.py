@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dock_agent.bays.machine import Event, Failed, Lost, OutOfRoom
+from dock_agent.errors import every_error
 from dock_agent.offload.docking import DockingMove
 from dock_agent.offload.messages import Ended
 
@@ -42,5 +43,13 @@ def ending(why: Ended, free: int) -> Ending:
         case "NoRoom":
             needed = free + (why.missing or LEAST_MORE)
             return Ending(DockingMove.OUT_OF_ROOM, OutOfRoom(needed))
-    code = CODES.get(why.error, UNKNOWN)
-    return Ending(DockingMove.BROKEN, Failed(code, why.detail))
+    return Ending(DockingMove.BROKEN, Failed(_code(why.error), why.detail))
+
+
+def _code(error: str) -> str:
+    """Return the code of an error, by its class's name: its own, or its family's."""
+    for kind in every_error():
+        if kind.__name__ == error:
+            names = (parent.__name__ for parent in kind.__mro__)
+            return next((CODES[name] for name in names if name in CODES), UNKNOWN)
+    return UNKNOWN

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from dock_agent.errors import DockError
 from dock_agent.offload import process
-from dock_agent.offload.clerk import Clerk, Job, Post, Terms, free, stop
+from dock_agent.offload.clerk import Clerk, Job, Post, Terms, stop
 from dock_agent.offload.ending import ending
 from dock_agent.offload.messages import Ended, ended
 from dock_agent.recording import DockingId
@@ -127,7 +127,7 @@ class ProcessOffloader:
         """Say that a docking ended, and keep it on record as soon as that goes."""
         gone = wish.given_up.is_set()
         told = Ended("CameraGone", wish.reason) if gone else why
-        end = ending(told, free(self._sealer))
+        end = ending(told, self._sealer.free())
         post(end.event)
         for pause in AGAIN:
             try:

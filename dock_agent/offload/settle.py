@@ -119,6 +119,7 @@ class _Settling:
         rows = {
             file.stored: file for file in files.of_docking(self._conn, self._docking.id)
         }
+        self._require_vault()
         there = self._there()
         for name in sorted(there):
             self._judge(name, rows.get(name))
@@ -174,6 +175,7 @@ class _Settling:
         self._found.adopted += 1
 
     def _doubt(self, file: File, reason: str) -> None:
+        self._require_vault()  # or it is the whole vault that is gone, and no file
         with transaction(self._conn) as conn:
             at = self._now()
             files.quarantined(conn, file.id, reason, at)
@@ -193,6 +195,10 @@ class _Settling:
         wrong = self._data / name
         with vault_errors():
             move_aside(self._disk, self._sealer.root, self._docking.id, wrong, name)
+
+    def _require_vault(self) -> None:
+        with vault_errors():
+            self._disk.make_directory(self._sealer.root)  # raises where it is not there
 
     def _stop(self) -> None:
         with transaction(self._conn) as conn:

@@ -56,6 +56,13 @@ class Sealer:
     station: str
     destinations: tuple[DestinationName, ...]
 
+    def free(self) -> int:
+        """Return how many bytes the vault has free; 0 if it cannot be asked."""
+        try:
+            return self.disk.free(self.root)
+        except OSError:
+            return 0
+
 
 @dataclass(frozen=True, slots=True)
 class Seal:
@@ -112,6 +119,7 @@ def _agree(sealer: Sealer, docking: Docking, listed: Sequence[File]) -> None:
     proved = {f.stored for f in listed if f.state is FileState.VERIFIED}
     with vault_errors():
         there = {str(path.relative_to(data)) for path in sealer.disk.listing(data)}
+        sealer.disk.make_directory(sealer.root)  # or the whole vault is gone: raises
     ours = {HELD, part_of(Path(HELD)).name}  # of a seal that did not end
     for name in sorted(proved ^ (there - ours)):
         what = "is missing" if name in proved else "was never proved"

@@ -40,6 +40,8 @@ class RealDisk:
         self._lasting: set[Path] = set()  # directories this process saw flushed
 
     def make_directory(self, path: Path) -> None:
+        if self._within and not path.is_relative_to(self._within):
+            raise OSError(errno.ENODEV, "it is not in the vault", str(path))
         if path == self._within:
             if not (path / MARKER).is_file():
                 raise OSError(errno.ENODEV, "its marker is gone", str(path))
