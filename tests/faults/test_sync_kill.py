@@ -10,12 +10,14 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 from dock_agent.clock import SystemClock
 from dock_agent.recording import PART_SIZE, TransferState
 from dock_agent.store import custody
 from dock_agent.store.db import connect
+from dock_agent.sync.policy import LEASE
 from support import sender
 from support.queues import Queue, states
 from support.seaweed import BUCKET, Seaweed, seaweed
@@ -63,7 +65,7 @@ def start(folder: Path, store: Seaweed, run: int) -> subprocess.Popen[str]:
             str(folder),
             store.endpoint,
             PREFIX,
-            str(run * 10),
+            str(run * (LEASE // timedelta(minutes=1))),
         ],
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
         stdout=subprocess.PIPE,
