@@ -17,6 +17,8 @@ class Tree(Source, Protocol):
 
     def file_system(self) -> FileSystem: ...
 
+    def close(self) -> None: ...
+
 
 class Channel(Protocol):
     """The way to the parent."""

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,9 +43,9 @@ class InlineOffloader:
         clerk = Clerk(self.conn, self.sealer, job, post)
         order = clerk.open(self.terms)
         try:
-            tree = self.open_tree(job.source)
-            bench = Bench(tree, self.sealer.disk, Direct(clerk), self.wait, self.lanes)
-            Offload(bench, order).run()
+            with closing(self.open_tree(job.source)) as tree:
+                disk, by = self.sealer.disk, Direct(clerk)
+                Offload(Bench(tree, disk, by, self.wait, self.lanes), order).run()
         except DockError as error:
             clerk.end(ended(error))
 

@@ -9,7 +9,7 @@ while the bag is locked, so that no offload still writes there.
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -123,6 +123,7 @@ class _Settling:
         there = self._there()
         for name in sorted(there):
             self._judge(name, rows.get(name))
+        self._tidy(rows)
         for file in rows.values():
             if file.state is FileState.VERIFIED and file.stored not in there:
                 self._doubt(file, "its copy is missing from the vault")
@@ -145,6 +146,15 @@ class _Settling:
                 else:
                     names.add(name)
         return names
+
+    def _tidy(self, rows: Mapping[str, File]) -> None:
+        """Set directories aside that no row needs: a seal would not cover them."""
+        with vault_errors():
+            folders = sorted(self._disk.directories(self._data), reverse=True)
+        for folder in folders:
+            name = str(folder.relative_to(self._data))
+            if not any(stored.startswith(f"{name}/") for stored in rows):
+                self._stray(name)
 
     def _judge(self, name: str, file: File | None) -> None:
         """Decide about a file that has its name."""

@@ -116,6 +116,18 @@ def whole_again(bench: Bench, source: Path, docking: Docking) -> bool:
     return again.complete is True
 
 
+def test_a_directory_that_no_row_proves_does_not_spoil_the_seal(
+    bench: Bench, tmp_path: Path
+) -> None:
+    source = card(tmp_path / "card", SIZES)
+    docking, stray = with_stray(bench, source, CAFE + b"/\xff")
+
+    recover(bench.conn, bench.sealer)
+
+    assert not stray.exists()
+    assert whole_again(bench, source, docking)
+
+
 @dataclass
 class MortalDisk(RealDisk):
     """The agent is killed as it moves something aside."""
