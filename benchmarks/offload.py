@@ -36,6 +36,9 @@ timezone = "UTC"
 [vault]
 path = "vault"
 reserve_bytes = 0
+
+[offload]
+rest_s = 0  # as on a camera, which is mounted read-only
 [store]
 path = "store.db"
 """
