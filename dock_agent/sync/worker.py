@@ -30,6 +30,7 @@ from dock_agent.sync.carry import (
     require_vault,
 )
 from dock_agent.sync.contact import Contact
+from dock_agent.sync.content import unheard
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.policy import LEASE, resting
 from dock_agent.sync.reconcile import Reconciler
@@ -48,11 +49,6 @@ class Summary:
     confirmed: int
     waiting: int
     refused: int
-
-
-def unheard(count: int) -> None:
-    """Tell nobody."""
-    del count
 
 
 @dataclass(frozen=True, slots=True)
