@@ -45,7 +45,7 @@ from dock_agent.simulated.scenario import (
 from dock_agent.station import Contact, Station
 from dock_agent.store import backlog, custody, destinations, views
 from dock_agent.store.db import connect, transaction
-from dock_agent.sync.directory import Directory
+from dock_agent.sync.directory.destination import Directory
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.route import Routes
 from dock_agent.sync.worker import Network, Worker

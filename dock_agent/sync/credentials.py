@@ -4,7 +4,7 @@ import configparser
 from pathlib import Path
 
 from dock_agent.errors import Barred
-from dock_agent.sync.sigv4 import Credentials
+from dock_agent.sync.s3.sigv4 import Credentials
 
 FIELDS = ("aws_access_key_id", "aws_secret_access_key")
 TOKEN = "aws_session_token"

@@ -12,23 +12,23 @@ from dock_agent.config_tables import Destination as Table
 from dock_agent.errors import ConfigError
 from dock_agent.recording import DestinationName, Proof
 from dock_agent.store import destinations
-from dock_agent.sync.axis import open_axis
+from dock_agent.sync.axis.destination import open_axis
 from dock_agent.sync.brake import Brake, Wait
 from dock_agent.sync.carry import Stopping
 from dock_agent.sync.contact import known as capabilities
 from dock_agent.sync.credentials import CredentialsFile
 from dock_agent.sync.destination import NOTHING_KNOWN, Capabilities, Destination
-from dock_agent.sync.directory import open_directory
+from dock_agent.sync.directory.destination import open_directory
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.meter import Meter
 from dock_agent.sync.place import place_of
 from dock_agent.sync.policy import Policy
-from dock_agent.sync.s3 import S3
-from dock_agent.sync.s3_answers import recognised
-from dock_agent.sync.s3_client import Client, Place
-from dock_agent.sync.s3_lock import Lock
-from dock_agent.sync.transport import Transport
-from dock_agent.sync.tus import open_tus
+from dock_agent.sync.s3.answers import recognised
+from dock_agent.sync.s3.client import Client, Place
+from dock_agent.sync.s3.destination import S3
+from dock_agent.sync.s3.lock import Lock
+from dock_agent.sync.transport.client import Transport
+from dock_agent.sync.tus.destination import open_tus
 from dock_agent.sync.worker import Network, Worker
 from dock_agent.sync.wrappers import Around, wrapped
 

@@ -14,7 +14,7 @@ import pytest
 
 from dock_agent.errors import Unreachable
 from dock_agent.recording import Proof
-from dock_agent.sync.transport import Transport
+from dock_agent.sync.transport.client import Transport
 from support.answering import Asked, Said, server
 from support.fault_kinds import CALM, Fault, Kind
 from support.fault_proxy import fault_proxy

@@ -12,7 +12,7 @@ import pytest
 
 from dock_agent.errors import FixityError, NotTaken, Refused, Unreachable
 from dock_agent.recording import Proof
-from dock_agent.sync import axis_metadata as metadata
+from dock_agent.sync.axis import metadata
 from dock_agent.sync.content import Content
 from dock_agent.sync.destination import Object, Progress
 from support.axis_boxes import Blob, Box, Can

@@ -17,7 +17,7 @@ from dock_agent.errors import (
     Refused,
     Unreachable,
 )
-from dock_agent.sync import axis_names as names
+from dock_agent.sync.axis import names
 from dock_agent.sync.destination import Object, Progress
 from support.axis_boxes import Blob, Box
 from support.axis_certificate import certificate

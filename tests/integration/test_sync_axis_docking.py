@@ -10,7 +10,7 @@ import pytest
 
 from dock_agent.errors import Barred, NotTaken, Refused
 from dock_agent.recording import DockingId
-from dock_agent.sync import axis_names as names
+from dock_agent.sync.axis import names
 from dock_agent.sync.destination import Progress
 from support.axis_boxes import Box, Can
 from support.axis_docking import (

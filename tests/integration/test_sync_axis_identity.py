@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dock_agent.errors import Barred
-from dock_agent.sync import axis_names as names
+from dock_agent.sync.axis import names
 from support.axis_boxes import Can
 from support.axis_docking import faulty
 from support.axis_server import AxisServer, Reply, Request, axis_server

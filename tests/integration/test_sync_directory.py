@@ -25,8 +25,8 @@ from dock_agent.recording import Proof
 from dock_agent.simulated.clock import ManualClock
 from dock_agent.simulated.disk import Faults, PowerCut, SimulatedDisk
 from dock_agent.sync.destination import Object, Progress
-from dock_agent.sync.directory import Directory, open_directory
-from dock_agent.sync.directory_marker import MARKER
+from dock_agent.sync.directory.destination import Directory, open_directory
+from dock_agent.sync.directory.marker import MARKER
 from dock_agent.vault.disk import Beat, Reread, Writer, silent
 from dock_agent.vault.layout import PART
 from dock_agent.vault.real import RealDisk

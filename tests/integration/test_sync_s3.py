@@ -17,7 +17,7 @@ from dock_agent.errors import Barred, Unreachable
 from dock_agent.recording import PART_SIZE, Proof
 from dock_agent.simulated.clock import ManualClock
 from dock_agent.sync.destination import Capabilities, Object, Progress
-from dock_agent.sync.s3 import S3
+from dock_agent.sync.s3.destination import S3
 from support import s3_sender
 from support.juicefs import juicefs
 from support.place_s3 import Reach, fetched, listed

@@ -17,7 +17,7 @@ from dock_agent.errors import (
 )
 from dock_agent.recording import PART_SIZE
 from dock_agent.sync.destination import Acknowledged, Progress
-from dock_agent.sync.transport import CAP
+from dock_agent.sync.transport.client import CAP
 from support.answering import Asked, Said
 from support.memory_s3 import MemoryS3, always, error, once
 from support.place_s3 import Reach, reached

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from dock_agent.errors import Barred
 from dock_agent.recording import PART_SIZE
 from dock_agent.sync.destination import Progress
-from dock_agent.sync.s3_lock import Lock
+from dock_agent.sync.s3.lock import Lock
 from support.juicefs import juicefs
 from support.memory_s3 import LOCKS, MemoryS3, always, error
 from support.place_s3 import Reach, reached

@@ -13,7 +13,7 @@ from dock_agent.errors import Barred, NotTaken, SyncError, Unreachable
 from dock_agent.recording import Proof
 from dock_agent.simulated.clock import BEGIN, ManualClock
 from dock_agent.sync.destination import NOTHING_KNOWN, Capabilities, Progress
-from dock_agent.sync.s3_client import Knowledge
+from dock_agent.sync.s3.client import Knowledge
 from support.answering import Asked, Said
 from support.memory_s3 import Fault, MemoryS3, always, error, lost_reply
 from support.place_s3 import reached

@@ -20,7 +20,7 @@ from dock_agent.sync.destination import (
     Object,
     Progress,
 )
-from dock_agent.sync.s3 import S3
+from dock_agent.sync.s3.destination import S3
 from support.answering import SILENT, Asked, Said
 from support.memory_s3 import (
     HANGS_UP,

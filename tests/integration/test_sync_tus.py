@@ -17,9 +17,9 @@ import pytest
 from dock_agent.errors import FixityError, NotTaken, Refused, Unreachable
 from dock_agent.recording import PART_SIZE, Proof
 from dock_agent.sync.destination import Object, Progress
-from dock_agent.sync.tus import MARKER, Tus
-from dock_agent.sync.tus_client import Site
-from dock_agent.sync.tus_words import CLOSING, Upload
+from dock_agent.sync.tus.client import Site
+from dock_agent.sync.tus.destination import MARKER, Tus
+from dock_agent.sync.tus.words import CLOSING, Upload
 from support import tus_sender
 from support.place_tus import by_path, place, prefix_of, tus, weed_place
 from support.places import Place

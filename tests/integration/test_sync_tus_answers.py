@@ -23,9 +23,9 @@ from dock_agent.errors import (
 from dock_agent.recording import PART_SIZE
 from dock_agent.simulated.clock import BEGIN, ManualClock
 from dock_agent.sync.destination import Object, Progress
-from dock_agent.sync.tus import Tus
-from dock_agent.sync.tus_client import Site
-from dock_agent.sync.tus_words import LEAST, Upload
+from dock_agent.sync.tus.client import Site
+from dock_agent.sync.tus.destination import Tus
+from dock_agent.sync.tus.words import LEAST, Upload
 from support.place_tus import tus
 from support.sending import Hearing, Interrupted, Memory, item, sha256
 from support.tus_gateway import Gateway, Said, gateway

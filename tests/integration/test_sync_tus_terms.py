@@ -12,10 +12,10 @@ from dock_agent.custody.signing import SigningKey
 from dock_agent.errors import Barred, ConfigError, FixityError, NotTaken, Unreachable
 from dock_agent.recording import Proof
 from dock_agent.sync.destination import Progress
-from dock_agent.sync.tus import MARKER, Tus, open_tus
-from dock_agent.sync.tus_client import Addressing, Site
-from dock_agent.sync.tus_receipt import Receipts
-from dock_agent.sync.tus_words import Upload
+from dock_agent.sync.tus.client import Addressing, Site
+from dock_agent.sync.tus.destination import MARKER, Tus, open_tus
+from dock_agent.sync.tus.receipt import Receipts
+from dock_agent.sync.tus.words import Upload
 from support.place_tus import tus
 from support.sending import Memory, file, item
 from support.tus_gateway import Gateway, Said, gateway

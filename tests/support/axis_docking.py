@@ -7,8 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from dock_agent.recording import DockingId
-from dock_agent.sync import axis_names as names
-from dock_agent.sync.axis import Axis
+from dock_agent.sync.axis import names
+from dock_agent.sync.axis.destination import Axis
 from dock_agent.sync.destination import Object, Progress
 from support.axis_server import AxisServer, Reply, Request
 from support.place_axis import ANYBODY

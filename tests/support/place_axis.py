@@ -12,8 +12,8 @@ from pathlib import Path
 
 from dock_agent.clock import SystemClock
 from dock_agent.config import Config, Destination, Station, Store, Vault
-from dock_agent.sync import axis_names as names
-from dock_agent.sync.axis import Axis, open_axis
+from dock_agent.sync.axis import names
+from dock_agent.sync.axis.destination import Axis, open_axis
 from dock_agent.sync.destination import (
     About,
     Confirmation,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from dock_agent.clock import SystemClock
 from dock_agent.recording import Proof
-from dock_agent.sync.directory import Directory
-from dock_agent.sync.directory_marker import MARKER
+from dock_agent.sync.directory.destination import Directory
+from dock_agent.sync.directory.marker import MARKER
 from dock_agent.vault.real import RealDisk
 from support.places import Place
 

@@ -11,13 +11,13 @@ from botocore.exceptions import ClientError
 from dock_agent.clock import Clock, SystemClock
 from dock_agent.sync.credentials import CredentialsFile
 from dock_agent.sync.destination import NOTHING_KNOWN, Capabilities
-from dock_agent.sync.s3 import MARKER, S3
-from dock_agent.sync.s3_answers import recognised
-from dock_agent.sync.s3_client import Client
-from dock_agent.sync.s3_client import Place as Where
-from dock_agent.sync.s3_layout import MOST_PARTS
-from dock_agent.sync.s3_lock import NO_LOCK, Lock
-from dock_agent.sync.transport import Transport
+from dock_agent.sync.s3.answers import recognised
+from dock_agent.sync.s3.client import Client
+from dock_agent.sync.s3.client import Place as Where
+from dock_agent.sync.s3.destination import MARKER, S3
+from dock_agent.sync.s3.layout import MOST_PARTS
+from dock_agent.sync.s3.lock import NO_LOCK, Lock
+from dock_agent.sync.transport.client import Transport
 from support.answering import Answering
 from support.answering import server as server_of
 from support.juicefs import juicefs

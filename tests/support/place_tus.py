@@ -11,10 +11,10 @@ from urllib.parse import quote
 import httpx
 
 from dock_agent.clock import Clock, SystemClock
-from dock_agent.sync.transport import Transport
-from dock_agent.sync.tus import MARKER, Tus
-from dock_agent.sync.tus_client import Addressing, Client, Site, TokenFile, check
-from dock_agent.sync.tus_receipt import Receipts
+from dock_agent.sync.transport.client import Transport
+from dock_agent.sync.tus.client import Addressing, Client, Site, TokenFile, check
+from dock_agent.sync.tus.destination import MARKER, Tus
+from dock_agent.sync.tus.receipt import Receipts
 from support.places import Place, Recipe
 from support.seaweed import Seaweed, seaweed
 from support.tus_server import TusServer, tus_server

@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from dock_agent.sync.destination import Progress
-from dock_agent.sync.tus_client import Addressing, Site
+from dock_agent.sync.tus.client import Addressing, Site
 from support.place_tus import tus
 from support.sending import item
 

@@ -7,7 +7,7 @@ import pytest
 
 from dock_agent.errors import Barred
 from dock_agent.sync.credentials import CredentialsFile
-from dock_agent.sync.sigv4 import Credentials
+from dock_agent.sync.s3.sigv4 import Credentials
 
 WHOLE = "[default]\naws_access_key_id = AKID\naws_secret_access_key = se%cret+/=\n"
 

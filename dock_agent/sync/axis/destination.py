@@ -1,0 +1,289 @@
+"""An Axis content destination: its published API, as a client (README, v1.6.13).
+
+The API is a small part of OpenStack Swift. No object in it goes on from its middle:
+one that was cut is sent anew. What goes where is in `names`, what is told of it
+in `metadata`; see docs/axis.md.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from dock_agent import config
+from dock_agent.clock import Clock, stamp
+from dock_agent.errors import Barred, ConfigError, NotTaken, Refused, Unreachable
+from dock_agent.recording import Proof
+from dock_agent.sync.axis import metadata, names
+from dock_agent.sync.axis.account import Account, Seen, expect, meant
+from dock_agent.sync.axis.body import Handle, Held, Stage, is_whole, measured
+from dock_agent.sync.axis.capabilities import plain
+from dock_agent.sync.axis.connection import ConnectionFile
+from dock_agent.sync.axis.identity import Identity
+from dock_agent.sync.axis.people import People
+from dock_agent.sync.axis.proof import Findings, find_out
+from dock_agent.sync.axis.shelf import Shelf
+from dock_agent.sync.destination import (
+    NOTHING_KNOWN,
+    Capabilities,
+    Confirmation,
+    Look,
+    Object,
+    Progress,
+    Remember,
+)
+from dock_agent.sync.transport.client import Answer, Outgoing
+
+OK, CREATED, ABSENT, EXISTS = 200, 201, 404, 412
+BROKEN = 500
+TYPES = {"mp4": "video/mp4", "mkv": "video/x-matroska"}
+
+
+class Axis:
+    """Meets `destination.Destination`.
+
+    With the docking's signature there, and proved, its containers become Complete.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        shelf: Shelf,
+        identity: Identity,
+        clock: Clock,
+        known: Capabilities = NOTHING_KNOWN,
+    ) -> None:
+        self._account, self._shelf, self._identity = account, shelf, identity
+        self._clock, self._known = clock, known
+        self._found: Findings | None = None
+
+    def close(self) -> None:
+        self._account.close()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._known
+
+    def probe(self) -> None:
+        with _as_a_whole():
+            self._account.ask_capable()
+
+    def check(self) -> str:
+        self._account.ask_capable()
+        found = self._find_out()
+        expected = self._account.connection.container_type
+        return f"writable; {found}; it expects video as {expected}"
+
+    def marker(self) -> str | None:
+        with _as_a_whole():
+            return self._identity.marker()
+
+    def mark(self, ident: str) -> None:
+        with _as_a_whole():
+            self._identity.mark(ident)
+
+    def send(self, item: Object, done: Progress, remember: Remember) -> Progress:
+        known = Handle.parse(done.upload)
+        spot = known.spot if known else names.spot(item.about, self._shelf.anybody)
+        seen = self._seen(spot)
+        if not seen.there:
+            placed = self._shelf.place(item.about)
+            seen = seen if placed == spot else self._seen(placed)
+            spot = placed
+        md5 = known.md5 if known else measured(item)
+        handle = Handle(spot, md5, Stage.MEASURED)
+        if not seen.there:
+            begun = Progress(str(handle), done.generation)
+            if begun != done:
+                remember(begun)
+            seen, handle = self._put(item, handle)
+        if seen.there:
+            if not self._is_ours(item, handle, seen):
+                raise Refused(f"another object is already called {_called(spot)}")
+            handle = replace(handle, stage=_stage(known, seen))
+        sent = Progress(str(handle), done.generation, sent=item.size)
+        if sent != done:
+            remember(sent)
+        if item.about.seal:
+            self._complete(item, sent)
+        return sent
+
+    def confirm(
+        self, item: Object, done: Progress, *, sent: bool = False
+    ) -> Confirmation | None:
+        handle = Handle.parse(done.upload)
+        given = [self._read_back(item, spot) for spot in self._spots(item, handle)]
+        for told in given:
+            if told is not None and told.proof is Proof.READ_BACK:
+                return told
+        if any(given) or not sent or handle is None:
+            return None
+        if handle.stage is not Stage.ECHOED or not self._echoes():
+            return None
+        if self._seen(handle.spot).there is False:
+            return None
+        return Confirmation(Proof.ECHOED, item.digest, handle.md5)
+
+    def look(self, item: Object, done: Progress) -> Look | None:
+        handle = Handle.parse(done.upload)
+        for spot in self._spots(item, handle):
+            seen = self._seen(spot)
+            if seen.there:
+                return _look(item, seen)
+            if seen.there is None and handle and handle.stage is not Stage.MEASURED:
+                return Look(done.sent, handle.md5)  # what it said when it took it
+        return None
+
+    def _seen(self, spot: names.Spot) -> Seen:
+        return self._account.seen((spot.container, spot.name))
+
+    def _spots(self, item: Object, handle: Handle | None) -> tuple[names.Spot, ...]:
+        """Return where an object can be; where it went, if that is known."""
+        if handle is not None:
+            return (handle.spot,)
+        first = names.spot(item.about, self._shelf.anybody)
+        return tuple(dict.fromkeys((first, names.late(item.about))))
+
+    def _put(self, item: Object, handle: Handle) -> tuple[Seen, Handle]:
+        """Send an object; return how it is there, if somebody was first, and how."""
+        spot = handle.spot
+        headers = self._described(item, spot)
+        headers |= {"ETag": handle.md5, "If-None-Match": "*"}
+        body = Outgoing(Held(item), 0, item.size, item.moved)
+        answer = self._account.call("PUT", (spot.container, spot.name), headers, body)
+        if answer.status == EXISTS:
+            return self._seen(spot), handle
+        self._taken(answer, spot)
+        etag = plain(answer.headers.get("etag", ""))
+        if etag not in {"", handle.md5}:
+            raise NotTaken(f"{_called(spot)}: it took other bytes than were sent")
+        stage = Stage.ECHOED if etag else Stage.TAKEN
+        return Seen(there=None, headers={}), Handle(spot, handle.md5, stage)
+
+    def _is_ours(self, item: Object, handle: Handle, seen: Seen) -> bool:
+        """Whether what is there can be what is sent; `confirm` proves it."""
+        etag = plain(seen.headers.get("etag", ""))
+        if etag:
+            return etag == handle.md5
+        told = metadata.told_digest(seen.headers)
+        if told:
+            return told == item.digest
+        back = self._read_back(item, handle.spot)
+        return back is not None and back.proof is Proof.READ_BACK
+
+    def _taken(self, answer: Answer, spot: names.Spot) -> None:
+        doing = f"sending {_called(spot)}"
+        if answer.status == ABSENT:
+            self._shelf.forget(spot.container)
+            raise NotTaken(f"{doing}: its container is gone")
+        expect(answer, doing, CREATED)
+
+    def _described(self, item: Object, spot: names.Spot) -> dict[str, str]:
+        """Return an object's headers; what has no room in them goes there first."""
+        fields = dict(metadata.of_object(item.about, item.digest, item.size))
+        ending = spot.name.rpartition(".")[2]
+        found = names.recorded(item.about, self._shelf.anybody)
+        if found and spot.container != names.container(found):
+            fields |= metadata.of_late(names.container(found))
+        elif found and ending in names.CLIPS:
+            fields |= metadata.of_clip(ending)
+        if metadata.headers(metadata.OBJECT, fields).left:
+            beside = names.story(item.about)
+            fields[metadata.STORY] = beside
+            body = metadata.story(fields, spot)
+            answer = self._account.call("PUT", (spot.container, beside), body=body)
+            self._taken(answer, names.Spot(spot.container, beside))
+        kind = TYPES.get(ending, "application/octet-stream")
+        told = metadata.headers(metadata.OBJECT, fields).headers
+        return {**told, "Content-Type": kind}
+
+    def _complete(self, item: Object, sent: Progress) -> None:
+        """Complete the docking, once its signature is proved to be there."""
+        if self.confirm(item, sent, sent=True) is None:
+            raise NotTaken(f"{item.key}: it is not there, whole: nothing is complete")
+        self._shelf.complete(item.about)
+
+    def _read_back(self, item: Object, spot: names.Spot) -> Confirmation | None:
+        """Fetch every byte; None if it gives none, no proof if they are others."""
+        with self._account.read((spot.container, spot.name), item.moved) as incoming:
+            answer = incoming.answer
+            if answer.status >= BROKEN:
+                raise meant(answer, f"reading {_called(spot)} back")
+            if answer.status != OK:
+                return None
+            if not is_whole(item, incoming.pieces):
+                return Confirmation(Proof.NONE, item.digest)
+            etag = plain(answer.headers.get("etag", ""))
+            return Confirmation(Proof.READ_BACK, item.digest, etag)
+
+    def _echoes(self) -> bool:
+        """Whether an ETag is proof: it is not where objects are given back."""
+        if self._account.connection.full:
+            return False
+        try:
+            found = self._found or self._find_out()
+        except (NotTaken, Refused):
+            return False  # it does not let us try
+        return found.echoes and not found.reads
+
+    def _find_out(self) -> Findings:
+        found = self._found = find_out(self._account, self._identity.system)
+        self._known = Capabilities(
+            objects=found.echoes,
+            parts=False,
+            conditional=found.conditional,
+            locks=False,
+            asked_at=stamp(self._clock.now().utc),
+        )
+        return found
+
+
+def open_axis(
+    whole: config.Config,
+    table: config.Destination,
+    clock: Clock,
+    known: Capabilities = NOTHING_KNOWN,
+) -> Axis:
+    """Return the destination; nothing is read, sent or looked for yet.
+
+    `known` is what was learnt of the place before.
+    """
+    if table.connection_file is None:
+        raise ConfigError(f"destination {table.name} needs a `connection_file`")
+    path, insecure = whole.resolve(table.connection_file), table.insecure
+    account = Account(ConnectionFile(path, insecure=insecure), insecure=insecure)
+    station = whole.station.id
+    shelf = Shelf(account, People(account, table.user_id), station)
+    identity = Identity(account, names.system_id(station, table.name), station)
+    return Axis(account, shelf, identity, clock, known)
+
+
+def _stage(known: Handle | None, seen: Seen) -> Stage:
+    """Return what was answered to an object that is there, of lost answers too."""
+    if known is None:
+        return Stage.TAKEN
+    answered = plain(seen.headers.get("etag", "")) == known.md5
+    return Stage.ECHOED if answered or known.stage is Stage.ECHOED else Stage.TAKEN
+
+
+def _look(item: Object, seen: Seen) -> Look:
+    etag = plain(seen.headers.get("etag", ""))
+    length = seen.headers.get("content-length", "")
+    size = int(length) if length.isascii() and length.isdigit() else 0
+    if not (size or etag) and metadata.told_digest(seen.headers) == item.digest:
+        size = item.size  # it tells what it was told, and no length
+    return Look(size, etag)
+
+
+def _called(spot: names.Spot) -> str:
+    return f"{spot.container}/{spot.name}"
+
+
+@contextmanager
+def _as_a_whole() -> Iterator[None]:
+    """Let what is about no object rest the destination, and never an object."""
+    try:
+        yield
+    except NotTaken as error:
+        raise Unreachable(str(error)) from error
+    except Refused as error:
+        raise Barred(str(error)) from error
