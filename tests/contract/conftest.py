@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.places import Place, every_name, recipe
+from support.places import SENT_WHOLE, UNSHARED, Place, every_name, recipe
 
 
 class Servers:
@@ -34,7 +34,19 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield Servers(tmp_path_factory, stack)
 
 
-@pytest.fixture(params=every_name())
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask of each place what can be asked of it: none skips what it is not for."""
+    if "place" in metafunc.fixturenames:
+        without: set[str] = set()
+        if "shared" in metafunc.fixturenames:
+            without |= UNSHARED
+        if "resuming" in metafunc.fixturenames:
+            without |= SENT_WHOLE
+        names = [name for name in every_name() if name not in without]
+        metafunc.parametrize("place", names, indirect=True)
+
+
+@pytest.fixture
 def place(
     request: pytest.FixtureRequest, servers: Servers, tmp_path: Path
 ) -> Iterator[Place]:
@@ -42,20 +54,18 @@ def place(
     folder.mkdir()
     name: str = request.param
     with recipe(name).place(folder, *servers.arguments(name)) as made:
+        assert (made.put is None) == (name in UNSHARED)
+        assert made.resumes == (name not in SENT_WHOLE)
         yield made
 
 
 @pytest.fixture
 def shared(place: Place) -> Place:
     """Return a place where somebody else could take a name."""
-    if place.put is None:
-        pytest.skip("names cannot collide here")
     return place
 
 
 @pytest.fixture
 def resuming(place: Place) -> Place:
     """Return a place that goes on where it was."""
-    if not place.resumes:
-        pytest.skip("what is sent again is sent whole here")
     return place

@@ -20,6 +20,8 @@ from dock_agent.recording import CameraId, DockingId
 from dock_agent.sync.destination import About, Destination
 
 NAMES = ("simulated", "directory", "s3", "tus", "axis")
+SENT_WHOLE = frozenset({"directory", "axis", "axis-get"})  # a part is sent again
+UNSHARED = frozenset({"tus"})  # its server makes the names: they cannot collide
 DOCKING = DockingId("01KAVXG0000000000000000001")
 BEGIN = datetime(2026, 3, 5, 8, 15, 30, tzinfo=UTC)
 
