@@ -19,7 +19,12 @@ demo: $(VENV)/.run ## Dock simulated cameras and show the page (ARGS=--once ends
 test: $(VENV)/.dev system $(TUS)/node_modules/.package-lock.json ## Set everything up and pass the whole suite (ARGS=tests/unit: a part, no hot-plug)
 	@# A process of its own: umockdev and FUSE deadlock in one.
 	$(if $(ARGS),,@if compgen -G 'tests/udev/test_*.py' > /dev/null; then umockdev-wrapper $(RUN)pytest tests/udev; fi)
-	$(RUN)pytest --ignore=tests/udev $(ARGS)
+	$(RUN)pytest --ignore=tests/udev --ignore=tests/hardware $(ARGS)
+
+.PHONY: test-hardware
+test-hardware: $(VENV)/.dev ## Plug, pull, break and cut the power of a station in a virtual machine
+	@tools/need-system busybox depmod mcopy mke2fs mkfs.exfat mkfs.vfat mmdebstrap qemu-img qemu-system-x86_64
+	$(RUN)pytest tests/hardware $(ARGS)
 
 .PHONY: check
 check: lint test ## Style, types and tests
@@ -62,7 +67,7 @@ lock: $(VENV)/.dev ## Resolve the dependencies again
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(TUS)/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(TUS)/node_modules .hardware .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # ---- what the targets stand on ----------------------------------------------
 

@@ -1,0 +1,95 @@
+"""Card images: what a camera's memory looks like, made without mounting one."""
+
+import itertools
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hardware.image import run
+
+MIB = 1 << 20
+SECTOR = 512
+FIRST = 2048  # the sector where the only partition begins, as everybody aligns it
+FAT32_LBA, EXFAT, LINUX = 0x0C, 0x07, 0x83
+TYPES = {"vfat": FAT32_LBA, "exfat": EXFAT, "ext4": LINUX}
+Files = Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a card is like. Not `partitioned`: a file system on the bare disk."""
+
+    kind: str = "vfat"  # or "exfat", "ext4"
+    mib: int = 64
+    label: str = "CAMERA"
+    partitioned: bool = True
+
+
+FAT32 = Shape()
+
+
+def card(path: Path, files: Files | None = None, shape: Shape = FAT32) -> Path:
+    """Make a card image with these files, by their paths on it.
+
+    An exFAT card is filled by the guest: nothing here can write one unmounted.
+    """
+    inner = path.with_suffix(".fs")
+    with inner.open("wb") as file:
+        file.truncate(shape.mib * MIB)
+    _FORMAT[shape.kind](inner, files or {}, shape.label)
+    if shape.partitioned:
+        _in_partition(path, inner, TYPES[shape.kind])
+        inner.unlink()
+    else:
+        inner.rename(path)
+    return path
+
+
+def _vfat(image: Path, files: Files, label: str) -> None:
+    run("mkfs.vfat", "-F", "32", "-s", "1", "-n", label, image)
+    for folder in _folders(files):
+        run("mmd", "-i", image, f"::/{folder}")
+    for name, data in files.items():
+        run("mcopy", "-i", image, "-", f"::/{name}", given=data)
+
+
+def _exfat(image: Path, files: Files, label: str) -> None:
+    if files:
+        raise ValueError("an exFAT card is filled by the guest")
+    run("mkfs.exfat", "-n", label, image)
+
+
+def _ext4(image: Path, files: Files, label: str) -> None:
+    tree = image.with_suffix(".tree")
+    tree.mkdir()
+    for name, data in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(data)
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-L", label, "-d", tree, image)
+    run("rm", "-r", tree)
+
+
+_FORMAT = {"vfat": _vfat, "exfat": _exfat, "ext4": _ext4}
+
+
+def _folders(files: Files) -> list[str]:
+    """Return every folder on the way to the files, outer ones first."""
+    ways = (reversed(Path(name).parents) for name in files)
+    every = (str(way) for way in itertools.chain.from_iterable(ways))
+    return [name for name in dict.fromkeys(every) if name != "."]
+
+
+def _in_partition(path: Path, inner: Path, kind: int) -> None:
+    """Put a file system behind a partition table with one entry (MBR)."""
+    size = inner.stat().st_size
+    entry = struct.pack("<B3sB3sII", 0, b"", kind, b"", FIRST, size // SECTOR)
+    with path.open("wb") as out, inner.open("rb") as source:
+        out.write(bytes(440) + b"dock" + bytes(2) + entry + bytes(48) + b"\x55\xaa")
+        out.truncate(FIRST * SECTOR + size)
+        out.seek(FIRST * SECTOR)
+        while block := source.read(MIB):
+            if block.strip(b"\0"):
+                out.write(block)
+            else:
+                out.seek(len(block), 1)  # stays a hole

@@ -1,0 +1,33 @@
+"""Guests for the tests: each test has one of its own, gone on from a saved one."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from hardware.guest import Guest, MakeGuest
+from hardware.image import image
+from hardware.machine import Hardware, accelerator
+
+
+def pytest_report_header() -> str:
+    return f"bench: {accelerator()}"
+
+
+@pytest.fixture
+def make_guest(tmp_path: Path) -> Iterator[MakeGuest]:
+    """Return what starts a guest of some hardware; it ends with the test."""
+    with ExitStack() as stack:
+
+        def make(hardware: Hardware) -> Guest:
+            guest = Guest(image(), tmp_path / "guest", hardware)
+            stack.callback(guest.close)
+            return guest.start()
+
+        yield make
+
+
+@pytest.fixture
+def guest(make_guest: MakeGuest) -> Guest:
+    return make_guest(Hardware())

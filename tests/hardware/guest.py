@@ -1,0 +1,224 @@
+"""A station on the bench: a Debian guest with USB ports, a cable and a mains plug."""
+
+import os
+import shutil
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+from hardware.crash import Crash, crash_image
+from hardware.errors import BenchError
+from hardware.image import CACHE, Image, digest, run
+from hardware.jobs import Channel, Job
+from hardware.machine import Hardware, Machine
+from hardware.ports import Ports
+from hardware.qmp import Qmp
+from support.process import wait_until
+
+START = 180.0  # seconds; about 15 where nothing else runs
+DISKS = ("root.qcow2", "data.raw")
+WARM_UP = (
+    "systemctl is-system-running --wait;"
+    " modprobe -a usb_storage uas sd_mod sg vfat exfat nls_ascii nls_cp437 fuse 9p;"
+    " lsusb; python3 -c 'import sqlite3, ssl, json'; udevadm settle; sync"
+)
+# A guest that goes on lives in the past, and draws the random numbers of the last one.
+RNDRESEEDCRNG = 0x5207
+AWAKE = """\
+date -s @{now:.3f}; python3 -ISc '
+import fcntl
+with open("/dev/urandom", "wb", 0) as pool:
+    pool.write(bytes.fromhex("{chance}"))
+    fcntl.ioctl(pool, {reseed})'"""
+NINE_P = "trans=virtio,version=9p2000.L,msize=262144,ro"
+
+
+class Guest:
+    """One guest. Its first start goes on from a saved one, made once and kept."""
+
+    def __init__(self, image: Image, folder: Path, hardware: Hardware) -> None:
+        folder.mkdir()
+        self.folder, self.hardware, self._image = folder, hardware, image
+        self._machine = Machine(image, folder, hardware)
+        self._fresh = True
+        self._qmp: Qmp | None = None
+        self._channel: Channel | None = None
+        self._ports: Ports | None = None
+
+    @property
+    def qmp(self) -> Qmp:
+        if self._qmp is None:
+            raise BenchError("the guest has no power")
+        return self._qmp
+
+    @property
+    def ports(self) -> Ports:
+        if self._ports is None:
+            raise BenchError("the guest has no power")
+        return self._ports
+
+    # ---- power
+
+    def start(self, timeout: float = START) -> "Guest":
+        """Power on. Its disks hold what the last cut or stop left on them."""
+        saved = None
+        if self._fresh:
+            kept = self._saved(timeout)
+            saved = kept / "state"
+            for name in DISKS:
+                run("cp", "--reflink=auto", "--sparse=always", kept / name, self.folder)
+        self._fresh = False
+        if self.hardware.logged:
+            self._copy("data.raw", "data.before")
+        self._launch(saved, timeout)
+        awake = "systemctl is-system-running --wait"
+        if saved is not None:
+            chance = os.urandom(64).hex()
+            awake = AWAKE.format(now=time.time(), chance=chance, reseed=RNDRESEEDCRNG)
+        mounts = (
+            f"mkdir -p /mnt/{name} && mount -t 9p -o {NINE_P} {name} /mnt/{name}"
+            for name in self.hardware.shares
+        )
+        self.run("\n".join((awake, *mounts)), timeout=timeout, check=False)
+        return self
+
+    def stop(self, timeout: float = 60) -> None:
+        """Shut down in order; what does not end in time is cut off."""
+        assert self._channel is not None
+        self._channel.start("systemctl poweroff")
+        try:
+            self._machine.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            raise BenchError(f"no shutdown within {timeout} s") from error
+        finally:
+            self.cut()
+
+    def cut(self) -> None:
+        """Pull the mains plug. What the guest handed to its disks is on them."""
+        self._machine.cut()
+        if self._channel is not None:
+            self._channel.close()
+        if self._qmp is not None:
+            self._qmp.close()
+        self._qmp = self._channel = self._ports = None
+
+    def lose_cache(self, *, upto: int, seed: int) -> Crash:
+        """Leave /data as a disk may whose own cache was lost; see `crash_image`."""
+        before, log, out = (
+            self.folder / f"data.{name}" for name in ("before", "log", "raw")
+        )
+        return crash_image(before, log, out, upto=upto, seed=seed)
+
+    def close(self) -> None:
+        self.cut()
+        self._machine.close()
+        shutil.rmtree(self.folder)
+
+    # ---- commands and files
+
+    def spawn(self, command: str, given: bytes = b"") -> Job:
+        """Start a shell command in the guest."""
+        if self._channel is None:
+            raise BenchError("the guest has no power")
+        return self._channel.start(command, given)
+
+    def run(
+        self,
+        command: str,
+        *,
+        timeout: float = 60,
+        given: bytes = b"",
+        check: bool = True,
+    ) -> Job:
+        """Run a shell command to its end. Raises `BenchError` unless it succeeds."""
+        job = self.spawn(command, given)
+        try:
+            job.wait(timeout)
+        except TimeoutError:
+            job.kill(9)
+            raise
+        if check and job.rc:
+            raise BenchError(f"{command} ended with {job.rc}:\n{job.text[-2000:]}")
+        return job
+
+    def push(self, *paths: Path, to: str = "/root") -> None:
+        """Copy files or folders into the guest, durably."""
+        packed = BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as tar:
+            for path in paths:
+                tar.add(path, path.name)
+        unpack = f"mkdir -p {to} && tar -xf - -C {to} --no-same-owner && sync"
+        self.run(unpack, given=packed.getvalue(), timeout=300)
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a file in the guest."""
+        return bytes(self.run(f"cat {path}", timeout=300).out)
+
+    def cable(self, *, plugged: bool) -> None:
+        """Plug or pull the network cable. This machine's loopback is 10.0.2.2."""
+        self.qmp("set_link", name="nic0", up=plugged)
+
+    # ---- how it comes up
+
+    def _launch(self, saved: Path | None, timeout: float) -> None:
+        self._qmp = self._machine.launch(saved)
+        self._ports = Ports(self._qmp, self)
+        self._channel = Channel(self._machine.socket("hands"))
+        end = time.monotonic() + timeout
+        while not self._channel.is_up(0.5):
+            if time.monotonic() > end:
+                said = (self.folder / "console.log").read_text(errors="replace")
+                raise BenchError(f"the guest did not come up: {said[-1500:]}")
+
+    def _saved(self, timeout: float) -> Path:
+        """Return a guest that has booted, saved; make it first if it is new."""
+        kept = CACHE / f"saved-{digest(self._image.folder.name, self.hardware)}"
+        if not kept.exists():
+            self._make_disks()
+            if self.hardware.logged:
+                self._copy("data.raw", "data.before")
+            self._launch(None, timeout)
+            self.run(WARM_UP, timeout=timeout, check=False)
+            self._save(kept)
+        return kept
+
+    def _save(self, kept: Path) -> None:
+        """Keep the whole state of the guest, and end it."""
+        making = kept.with_suffix(f".{os.getpid()}")
+        making.mkdir()
+        self.qmp("stop")
+        self.qmp("migrate-set-parameters", max_bandwidth=1 << 40)
+        self.qmp("migrate", uri=f"exec:cat > {making}/state")
+        wait_until(self._is_saved, 120)
+        self.cut()
+        for name in DISKS:
+            run("cp", "--sparse=always", self.folder / name, making)
+        making.rename(kept)
+
+    def _is_saved(self) -> bool:
+        status = self.qmp("query-migrate").get("status")
+        if status in {"failed", "cancelled"}:
+            raise BenchError(f"the guest could not be saved: {status}")
+        return bool(status == "completed")
+
+    def _make_disks(self) -> None:
+        root, data = self.folder / "root.qcow2", self.folder / "data.raw"
+        base = self._image.root
+        run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, root)
+        size = f"{self.hardware.data_mib}M"
+        run("mke2fs", "-q", "-F", "-t", "ext4", "-L", "dockdata", data, size)
+
+    def _copy(self, name: str, to: str) -> None:
+        run(
+            "cp",
+            "--reflink=auto",
+            "--sparse=always",
+            self.folder / name,
+            self.folder / to,
+        )
+
+
+MakeGuest = Callable[[Hardware], Guest]
