@@ -5,7 +5,7 @@ import threading
 
 PAGE = 4096  # bytes: what O_DIRECT aligns to on every disk the vault may be on
 BLOCK = 512 << 10  # bytes in one buffer of a ring
-COUNT = 8  # buffers in a ring: 4 MiB is all that one docking holds
+COUNT = 6  # buffers in a ring: 3 MiB for each lane of a docking
 
 _own = threading.local()
 
