@@ -31,6 +31,28 @@ def of_file(conn: sqlite3.Connection, file: FileId) -> NewRecording | None:
     return NewRecording(ident, row["name"], row["start"], row["officer"])
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """When a file was last written, and the last file of its recording.
+
+    Nanoseconds since 1970, by the camera's clock.
+    """
+
+    file_ns: int
+    last_ns: int
+
+
+def written(conn: sqlite3.Connection, file: FileId) -> Written | None:
+    """Return when a file of a recording was last written; None if it is of none."""
+    row = conn.execute(
+        "SELECT mtime_ns, (SELECT max(mtime_ns) FROM file AS other"
+        "  WHERE other.recording = file.recording) AS last_ns"
+        " FROM file WHERE id = ? AND recording IS NOT NULL",
+        (file,),
+    ).fetchone()
+    return None if row is None else Written(row["mtime_ns"], row["last_ns"])
+
+
 @writer
 def add(
     conn: sqlite3.Connection,
