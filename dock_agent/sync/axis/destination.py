@@ -185,7 +185,7 @@ class Axis:
         if found and spot.container != names.container(found):
             fields |= metadata.of_late(names.container(found))
         elif found and ending in names.CLIPS:
-            fields |= metadata.of_clip(ending)
+            fields |= metadata.of_clip(item.about, found.begin, ending)
         if metadata.headers(metadata.OBJECT, fields).left:
             beside = names.story(item.about)
             fields[metadata.STORY] = beside
