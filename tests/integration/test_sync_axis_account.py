@@ -18,6 +18,7 @@ from dock_agent.errors import (
     Unreachable,
 )
 from dock_agent.sync.axis import names
+from dock_agent.sync.axis.account import Rejected
 from dock_agent.sync.destination import Object, Progress
 from support.axis_boxes import Blob, Box
 from support.axis_certificate import certificate
@@ -199,7 +200,7 @@ def test_only_the_certificate_of_the_file_is_trusted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("status", "meaning"),
     [
-        (400, (Refused, "never store this: the server's own words")),
+        (400, (Rejected, "never store this: the server's own words")),
         (401, (Barred, "another name or key")),
         (402, (Full, "no licence left")),
         (403, (Barred, "may not do that")),
@@ -220,10 +221,11 @@ def test_each_answer_to_an_object_means_what_the_api_says(
     meaning: tuple[type[DockError], str],
 ) -> None:
     (error, match), where = meaning, spot(sent)
+    file = server.write(tmp_path, FullStoreAndReadSupport=False)
 
     with (
         faulty(server, answering(status, "PUT", f"{where.container}/")),
-        closing(axis(server.write(tmp_path))) as destination,
+        closing(axis(file)) as destination,
         pytest.raises(error, match=match) as caught,
     ):
         destination.send(sent, Progress(), Memory())

@@ -14,6 +14,7 @@ from dock_agent.sync.axis import names
 from dock_agent.sync.destination import Progress
 from support.axis_boxes import Box, Can
 from support.axis_docking import (
+    bookmarks,
     complete,
     containers,
     docking,
@@ -120,6 +121,7 @@ def _dies_after(survived: int, server: AxisServer, folder: Path) -> bool:
     with closing(axis(connection)) as second:
         sent.send(second)
     assert complete(server) == containers(sent)
+    assert len(bookmarks(server)) == 1
     assert all(there(server, e) == file(e).read_bytes() for e in sent.objects)
     return finished
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from dock_agent.errors import FixityError
 from dock_agent.sync.axis.names import Spot
-from dock_agent.sync.destination import Object
+from dock_agent.sync.destination import Object, Progress, Remember
 
 
 class Stage(StrEnum):
@@ -45,6 +45,27 @@ class Handle:
             return cls(Spot(container, name), md5, Stage(stage))
         except ValueError:
             return None
+
+
+class Steps:
+    """How far one object has got in one call; what is new is remembered at once."""
+
+    def __init__(self, done: Progress, remember: Remember) -> None:
+        self.known = Handle.parse(done.upload)  # from before the call
+        self._newest, self._remember = done, remember
+
+    def at(self, handle: Handle, sent: int = 0) -> Progress:
+        """Return how it stands, with so many bytes taken."""
+        step = Progress(str(handle), self._newest.generation, sent=sent)
+        if step != self._newest:
+            self._remember(step)
+        self._newest = step
+        return step
+
+    def begun(self, item: Object, spot: Spot) -> Handle:
+        """Return an object that is to go somewhere; measured once, wherever it goes."""
+        newest = Handle.parse(self._newest.upload)
+        return Handle(spot, newest.md5 if newest else measured(item), Stage.MEASURED)
 
 
 def measured(item: Object) -> str:

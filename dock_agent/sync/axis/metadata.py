@@ -16,6 +16,7 @@ from dock_agent.sync.axis import names
 from dock_agent.sync.destination import About
 
 OBJECT, CONTAINER = "X-Object-Meta-", "X-Container-Meta-"
+ORIGIN = "RejectedContentOriginalContainer"
 LIMIT = 32  # bytes of UTF-8
 LIMITS = {
     "Name": 64,  # its table says 100, the text 64
@@ -23,7 +24,7 @@ LIMITS = {
     "ConnectionId": 100,
     "UserID": 100,
     "ContainerName": 256,  # longer than any limit by its own definition
-    "RejectedContentOriginalContainer": 256,  # the same
+    ORIGIN: 256,  # the same
 }
 ENCODED = 256  # bytes: more a standard Swift does not take
 PIECES = 8
@@ -117,7 +118,7 @@ def of_rejected(usual: Fields, name: str, reason: str) -> Fields:
 
 def came_from(container: str) -> Fields:
     """Return which container rejected content was meant for."""
-    return {"RejectedContentOriginalContainer": container}
+    return {ORIGIN: container}
 
 
 def of_late(container: str) -> Fields:

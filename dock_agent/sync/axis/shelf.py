@@ -22,7 +22,6 @@ from dock_agent.sync.destination import About
 CREATED, ACCEPTED, UPDATED = 201, 202, 204
 FULL = 28  # fields of a page; those of all threads that may come at once fit, too
 PAGES = 1000
-DESCRIPTION = "about_container.json"
 
 
 @dataclass(slots=True)
@@ -70,7 +69,7 @@ class Shelf:
             ours = metadata.told_docking(seen.headers) == about.docking
             if seen.there is None or (ours and not _is_complete(seen)):
                 self._open.discard(name)
-                self._update(name, {metadata.STATUS: metadata.COMPLETE})
+                update(self.account, name, {metadata.STATUS: metadata.COMPLETE})
         self._noted.pop(own, None)
 
     def _open_docking(self, about: About) -> None:
@@ -111,11 +110,7 @@ class Shelf:
 
     def _made(self, about: About, name: str, fields: metadata.Fields) -> bool:
         """Tell what a container is that was just made."""
-        left = self._update(name, fields)
-        if left:
-            told = metadata.story(fields, names.Spot(name, ""))
-            answer = self.account.call("PUT", (name, DESCRIPTION), body=told)
-            expect(answer, f"describing {name}", CREATED)
+        describe(self.account, name, fields)
         if name == names.docking_container(about):
             self._noted.setdefault(name, set())
         self._open.add(name)
@@ -136,7 +131,7 @@ class Shelf:
             if name in known:
                 return
             if len(known) < FULL:
-                self._update(here, metadata.entry(found))
+                update(self.account, here, metadata.entry(found))
                 return
         raise NotTaken(f"no room is left to note {name}")
 
@@ -166,12 +161,25 @@ class Shelf:
     def _look(self, name: str) -> Seen:
         return self.account.seen((name,))
 
-    def _update(self, name: str, fields: metadata.Fields) -> metadata.Fields:
-        """Add to a container's metadata; return what does not fit in headers."""
-        told = metadata.headers(metadata.CONTAINER, fields)
-        answer = self.account.call("POST", (name,), told.headers)
-        expect(answer, f"describing {name}", UPDATED, ACCEPTED)
-        return told.left
+
+def describe(account: Account, name: str, fields: metadata.Fields) -> None:
+    """Tell what a container is; what no header has room for in an object of it."""
+    left = update(account, name, fields)
+    if not left:
+        return
+    told = metadata.story(fields, names.Spot(name, ""))
+    origin = {key: v for key, v in fields.items() if key == metadata.ORIGIN}
+    headers = metadata.headers(metadata.OBJECT, origin).headers
+    answer = account.call("PUT", (name, names.DESCRIPTION), headers, told)
+    expect(answer, f"describing {name}", CREATED)
+
+
+def update(account: Account, name: str, fields: metadata.Fields) -> metadata.Fields:
+    """Add to a container's metadata; return what does not fit in headers."""
+    told = metadata.headers(metadata.CONTAINER, fields)
+    answer = account.call("POST", (name,), told.headers)
+    expect(answer, f"describing {name}", UPDATED, ACCEPTED)
+    return told.left
 
 
 def _is_complete(seen: Seen) -> bool:
