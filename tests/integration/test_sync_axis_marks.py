@@ -135,21 +135,17 @@ def test_a_bookmark_that_is_there_is_left_as_it_is(
 ) -> None:
     theirs = Blob(b"Knife.", {"starttime": "2026-03-05T08:15:30Z", "tags": "a:b"})
 
-    def first(request: Request) -> Reply | None:
-        if request.path == path(sent):
-            return None
-        where = mark(sent)
-        if where.container in server.boxes:
-            server.boxes[where.container].blobs.setdefault(where.name, theirs)
-        return None
+    with axis_server(can=can) as place:
+        connection, where = place.write(tmp_path), mark(sent)
+        with closing(axis(connection)) as destination:
+            other = item(tmp_path, what=about("data/DCIM/0001.NMEA"))
+            destination.send(other, Progress(), Memory())  # which makes the container
+            place.boxes[where.container].blobs[where.name] = theirs
 
-    with axis_server(can=can) as server, faulty(server, first):
-        with closing(axis(server.write(tmp_path))) as destination:
             destination.send(sent, Progress(), Memory())
 
-        where = mark(sent)
-        assert server.boxes[where.container].blobs[where.name] is theirs
-        assert there(server, sent) is not None
+        assert place.boxes[where.container].blobs[where.name] is theirs
+        assert there(place, sent) is not None
 
 
 def test_a_marked_file_that_comes_late_bookmarks_no_container_but_its_own(

@@ -19,7 +19,7 @@ from dock_agent.sync.axis.account import Account, Seen, expect
 from dock_agent.sync.axis.people import People
 from dock_agent.sync.destination import About
 
-CREATED, ACCEPTED, UPDATED = 201, 202, 204
+CREATED, ACCEPTED, UPDATED, ABSENT = 201, 202, 204, 404
 FULL = 28  # fields of a page; those of all threads that may come at once fit, too
 PAGES = 1000
 
@@ -69,8 +69,17 @@ class Shelf:
             ours = metadata.told_docking(seen.headers) == about.docking
             if seen.there is None or (ours and not _is_complete(seen)):
                 self._open.discard(name)
-                update(self.account, name, {metadata.STATUS: metadata.COMPLETE})
+                self._finish(name, own)
         self._noted.pop(own, None)
+
+    def _finish(self, name: str, own: str) -> None:
+        done = metadata.headers(
+            metadata.CONTAINER, {metadata.STATUS: metadata.COMPLETE}
+        )
+        answer = self.account.call("POST", (name,), done.headers)
+        if answer.status == ABSENT and name != own:
+            return  # it was noted, and rejected before it was made
+        expect(answer, f"completing {name}", UPDATED, ACCEPTED)
 
     def _open_docking(self, about: About) -> None:
         own = names.docking_container(about)
