@@ -26,9 +26,10 @@ from support.axis_docking import docking, faulty, spot, there
 from support.axis_server import AxisServer, Fault, Reply, Request, axis_server
 from support.place_axis import axis
 from support.places import about
-from support.sending import Memory, item, sent_whole
+from support.sending import Hearing, Memory, item, sent_whole
 
 NOBODY = "http://127.0.0.1:9/auth/v1.0"  # the discard port: nothing listens there
+LARGE = 40 << 20  # bytes: more than sockets hold
 PAGE = b"<html><body><h1>Sign in</h1></body></html>"
 
 
@@ -233,6 +234,23 @@ def test_each_answer_to_an_object_means_what_the_api_says(
     assert type(caught.value) is error
     assert there(server, sent) is None
     assert server.boxes[where.container].told["status"] == "Transferring"
+
+
+def test_a_place_that_takes_nothing_so_large_is_heard_before_all_is_sent(
+    server: AxisServer, tmp_path: Path
+) -> None:
+    """It answers, and hangs up, while the body is on its way."""
+    large, hearing = item(tmp_path, LARGE), Hearing()
+    server.deaf = True
+
+    with (
+        faulty(server, answering(413, "PUT", f"{spot(large).container}/")),
+        closing(axis(server.write(tmp_path))) as destination,
+        pytest.raises(Refused, match="5 GiB"),
+    ):
+        destination.send(hearing.of(large), Progress(), Memory())
+
+    assert hearing.total < LARGE
 
 
 def test_a_busy_place_says_when_to_come_back(

@@ -57,7 +57,7 @@ MEANING: Final[Mapping[int, tuple[type[DockError], str]]] = {
     402: (Full, "it has no licence left for that"),
     403: (Barred, "this station may not do that there"),
     404: (Barred, "there is no such place in the account"),
-    413: (Refused, "it takes nothing so large"),
+    413: (Refused, "it takes nothing so large (a standard Swift: 5 GiB)"),
     422: (NotTaken, "what arrived there is not what was sent"),
     507: (Full, "it has no room left"),
 }
