@@ -17,6 +17,7 @@ from dock_agent.errors import (
     Refused,
     Unreachable,
 )
+from dock_agent.recording import CameraId
 from dock_agent.sync.axis import names
 from dock_agent.sync.axis.account import Rejected
 from dock_agent.sync.destination import Object, Progress
@@ -203,7 +204,7 @@ def test_only_the_certificate_of_the_file_is_trusted(tmp_path: Path) -> None:
     [
         (400, (Rejected, "never store this: the server's own words")),
         (401, (Barred, "another name or key")),
-        (402, (Full, "no licence left")),
+        (402, (NotTaken, "no licence left")),
         (403, (Barred, "may not do that")),
         (413, (Refused, "so large")),
         (422, (NotTaken, "not what was sent")),
@@ -281,15 +282,23 @@ def test_an_account_that_is_not_ours_bars_the_place(
 
 
 @pytest.mark.parametrize("part", [names.USERS, names.DEVICES])
-def test_no_licence_for_a_user_or_a_camera_is_said_so(
+def test_no_licence_for_a_user_or_a_camera_is_said_so_and_holds_nobody_else_up(
     server: AxisServer, tmp_path: Path, sent: Object, part: str
 ) -> None:
+    licensed = replace(about(), camera=CameraId("KT-Z3:OTHER"), officer="000777")
+    other = item(tmp_path, what=licensed)
+    unknown = {
+        names.USERS: f"Users/{names.user_id('000123')}",
+        names.DEVICES: "Devices/KTZ3A00017",
+    }
+
     with (
-        faulty(server, answering(402, "PUT", f"{part}/")),
+        faulty(server, answering(402, "PUT", unknown[part])),
         closing(axis(server.write(tmp_path))) as destination,
-        pytest.raises(Full, match="known: 402, it has no licence left"),
     ):
-        destination.send(sent, Progress(), Memory())
+        with pytest.raises(NotTaken, match="known: 402, it has no licence left"):
+            destination.send(sent, Progress(), Memory())
+        assert sent_whole(destination, other) is not None
 
     assert spot(sent).container not in server.boxes
 

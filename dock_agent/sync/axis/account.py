@@ -54,7 +54,8 @@ class Rejected(Refused):
 MEANING: Final[Mapping[int, tuple[type[DockError], str]]] = {
     400: (Rejected, "it can never store this"),
     401: (Barred, "it wants another name or key"),
-    402: (Full, "it has no licence left for that"),
+    # Of one user or one camera: the others have theirs, and go on.
+    402: (NotTaken, "it has no licence left for that"),
     403: (Barred, "this station may not do that there"),
     404: (Barred, "there is no such place in the account"),
     413: (Refused, "it takes nothing so large (a standard Swift: 5 GiB)"),
