@@ -229,6 +229,21 @@ def test_the_bags_own_files_are_no_content_and_a_person_must_look(
     assert rejects(server) == []
 
 
+def test_a_place_that_will_not_have_our_own_containers_has_rejected_no_footage(
+    server: AxisServer, tmp_path: Path, sent: Object
+) -> None:
+    with (
+        faulty(server, never("Dock_")),
+        closing(axis(server.write(tmp_path))) as destination,
+    ):
+        with pytest.raises(Refused, match="takes no container of a station's own"):
+            destination.send(sent, Progress(), Memory())
+        with pytest.raises(Refused, match="Dock_Check"):
+            destination.check()
+
+    assert rejects(server) == []
+
+
 def test_a_place_that_rejects_rejected_content_too_is_for_a_person(
     server: AxisServer, tmp_path: Path, sent: Object
 ) -> None:

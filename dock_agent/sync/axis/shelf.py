@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from dock_agent.errors import NotTaken, Refused
 from dock_agent.sync.axis import metadata, names
-from dock_agent.sync.axis.account import Account, Seen, expect
+from dock_agent.sync.axis.account import Account, Rejected, Seen, expect
 from dock_agent.sync.axis.people import People
 from dock_agent.sync.destination import About
 
@@ -97,7 +97,12 @@ class Shelf:
         return self._make(about, name, fields)
 
     def _make_page(self, about: About, name: str) -> None:
-        self._make(about, name, metadata.of_docking(about, name, self.station))
+        try:
+            self._make(about, name, metadata.of_docking(about, name, self.station))
+        except Rejected as error:  # which says nothing of the footage
+            raise Refused(
+                f"this place takes no container of a station's own: {error}"
+            ) from error
 
     def _make(self, about: About, name: str, fields: metadata.Fields) -> bool:
         """Make a container where there is none; return whether it is the docking's."""
