@@ -253,6 +253,28 @@ def test_a_container_that_is_gone_is_made_again(
     assert there(server, sent.objects[1]) is not None
 
 
+@pytest.mark.parametrize("can", [Can.ALL, Can.GET])
+def test_a_docking_whose_own_container_is_gone_is_not_complete(
+    tmp_path: Path, can: Can
+) -> None:
+    sent = docking(tmp_path)
+
+    with axis_server(can=can) as place:
+
+        def gone(request: Request) -> Reply | None:
+            last = request.method == "POST" and request.path == own()
+            return Reply(404) if last and there(place, sent.seal) else None
+
+        with (
+            faulty(place, gone),
+            closing(axis(place.write(tmp_path))) as destination,
+            pytest.raises(Barred),
+        ):
+            sent.send(destination)
+
+        assert own() not in complete(place)
+
+
 def test_a_docking_without_a_recording_is_completed(
     server: AxisServer, tmp_path: Path
 ) -> None:

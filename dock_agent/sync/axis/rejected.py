@@ -33,7 +33,8 @@ class Rejects:
 
         Raises the refusal if there is no such place for it.
         """
-        if about.recording is None or REJECTED not in self.account.capable():
+        self._recorded(about, refusal)
+        if REJECTED not in self.account.capable():
             raise refusal
         if known and names.rejected_at(known.spot.container):
             return known.spot
@@ -43,11 +44,16 @@ class Rejects:
 
     def make(self, about: About, spot: names.Spot, refusal: Rejected) -> None:
         """Make the container, and tell what it is."""
-        found = names.recorded(about, self.anybody)
-        if found is None:
-            raise refusal
+        found = self._recorded(about, refusal)
         answer = self.account.call("PUT", (spot.container,))
         expect(answer, f"making {spot.container}", CREATED, ACCEPTED)
         usual = metadata.of_recording(about, found, self.station)
         fields = metadata.of_rejected(usual, spot.container, refusal.reason)
         describe(self.account, spot.container, fields)
+
+    def _recorded(self, about: About, refusal: Rejected) -> names.Recorded:
+        """Return whose recording it is of; what is of none is no content."""
+        found = names.recorded(about, self.anybody)
+        if found is None:
+            raise refusal
+        return found
