@@ -32,25 +32,30 @@ def of_file(conn: sqlite3.Connection, file: FileId) -> NewRecording | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """When a file was last written, and the last file of its recording.
+class Group:
+    """When a file was last written, and what is known of its recording's files.
 
-    Nanoseconds since 1970, by the camera's clock.
+    Times are nanoseconds since 1970, by the camera's clock. `video`: whether one of
+    them is an MP4 or a Matroska file, by its name.
     """
 
     file_ns: int
     last_ns: int
+    video: bool
 
 
-def written(conn: sqlite3.Connection, file: FileId) -> Written | None:
-    """Return when a file of a recording was last written; None if it is of none."""
+def group(conn: sqlite3.Connection, file: FileId) -> Group | None:
+    """Return the group that a file of a recording is in; None if it is of none."""
     row = conn.execute(
-        "SELECT mtime_ns, (SELECT max(mtime_ns) FROM file AS other"
-        "  WHERE other.recording = file.recording) AS last_ns"
-        " FROM file WHERE id = ? AND recording IS NOT NULL",
-        (file,),
+        "SELECT (SELECT mtime_ns FROM file WHERE id = :file) AS file_ns,"
+        " max(mtime_ns) AS last_ns,"
+        " max(stored LIKE '%.mp4' OR stored LIKE '%.mkv') AS video FROM file"
+        " WHERE recording = (SELECT recording FROM file WHERE id = :file)",
+        {"file": file},
     ).fetchone()
-    return None if row is None else Written(row["mtime_ns"], row["last_ns"])
+    if row["last_ns"] is None:
+        return None
+    return Group(row["file_ns"], row["last_ns"], bool(row["video"]))
 
 
 @writer

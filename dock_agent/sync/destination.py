@@ -35,8 +35,8 @@ class About:
     the bag's signature, which is sent last: with it the docking is complete there.
 
     `written` is when the file was last written, `stop` when the last file of its
-    recording was, both by the camera's clock; None where that is not known. `marked`:
-    the officer marked it as evidence.
+    recording was, both by the camera's clock; None where that is not known. `video`:
+    a file of its recording is a video. `marked`: the officer marked it as evidence.
     """
 
     docking: DockingId
@@ -49,6 +49,7 @@ class About:
     seal: bool = False
     written: datetime | None = None
     stop: datetime | None = None
+    video: bool = True
     marked: bool = False
 
     def of(self, recording: NewRecording) -> "About":

@@ -67,13 +67,14 @@ def _about(conn: sqlite3.Connection, transfer: Transfer) -> About:
     if transfer.file is None:
         return about
     found = recordings.of_file(conn, transfer.file)
-    when = recordings.written(conn, transfer.file)
-    if found is None or when is None:
+    group = recordings.group(conn, transfer.file)
+    if found is None or group is None:
         return about
     return replace(
         about.of(found),
-        written=_moment(when.file_ns),
-        stop=_moment(when.last_ns),
+        written=_moment(group.file_ns),
+        stop=_moment(group.last_ns),
+        video=group.video,
         marked=transfer.priority is Priority.MARKED,
     )
 

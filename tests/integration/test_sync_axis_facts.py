@@ -75,6 +75,23 @@ def test_what_the_queue_has_as_marked_is_told_as_marked(
     assert told.marked == (priority is Priority.MARKED)
 
 
+@pytest.mark.parametrize(
+    ("others", "video"),
+    [
+        (["0001.JPG"], False),
+        (["0001.JPG", "0001.Mp4"], True),
+        (["0001.JPG", "0001.mkv"], True),
+        (["0001.JPG", "0001.mp4.txt"], False),
+    ],
+)
+def test_a_recording_of_snapshots_is_told_from_one_with_a_video(
+    books: Books, others: list[str], *, video: bool
+) -> None:
+    ids = listed(books, dict.fromkeys(others, BEGIN * NS))
+
+    assert about(books, ids["0001.JPG"]).video is video
+
+
 def test_the_bags_own_files_have_no_times_and_no_mark(books: Books) -> None:
     listed(books, {"0001.MP4": BEGIN * NS})
 

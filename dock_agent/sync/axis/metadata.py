@@ -78,6 +78,8 @@ def of_object(about: About, digest: Digest, size: int) -> Fields:
     }
     if about.recording is not None:
         fields |= _spread("Dock-Recording", about.recording, PIECES)
+    if about.officer is not None and not about.video:  # no container tells it
+        fields |= _spread("Dock-Officer", about.officer, PIECES)
     if about.written is not None:
         fields["Dock-Written"] = rfc3339(about.written)
     if about.marked:

@@ -93,9 +93,10 @@ def raw_serial(name: str) -> str:
 def recorded(about: About, anybody: str) -> Recorded | None:
     """Return what the container of a recording's file is named by; None for others.
 
-    `anybody` is whom recordings without an officer belong to.
+    A recording has one clip at least ("Data structure"): what has none is no recording
+    there. `anybody` is whom recordings without an officer belong to.
     """
-    if about.recording is None or about.start is None:
+    if about.recording is None or about.start is None or not about.video:
         return None
     begin = about.start.astimezone(UTC).replace(microsecond=0)
     return Recorded(user_id(about.officer or anybody), serial(about.camera), begin)

@@ -148,6 +148,13 @@ def test_every_file_tells_when_the_camera_wrote_it_and_whether_it_is_marked() ->
     assert not {"Dock-Written", "Dock-Marked"} & other.keys()
 
 
+def test_a_file_that_no_container_tells_the_officer_of_tells_it_itself() -> None:
+    snapshot = replace(about("data/PHOTO/0001.JPG"), video=False)
+
+    assert metadata.of_object(snapshot, DIGEST, 5)["Dock-Officer-1"] == "000123"
+    assert "Dock-Officer-1" not in metadata.of_object(about(), DIGEST, 5)
+
+
 def test_rejected_content_is_told_as_its_recording_is_but_for_its_status() -> None:
     found = names.recorded(about(), "unassigned")
     assert found is not None

@@ -36,6 +36,7 @@ abouts = st.builds(
     recording=st.none() | text,
     start=st.none() | moments,
     officer=st.none() | text,
+    video=st.booleans(),
 )
 
 
@@ -72,6 +73,17 @@ def test_other_files_of_a_recording_cannot_be_taken_for_the_apis_own(file: str) 
 
     assert spot.container == names.spot(about(), ANYBODY).container
     assert re.fullmatch(r"file_[0-9a-f]{20}\.(nmea|bin|json)", spot.name)
+
+
+def test_a_recording_without_a_video_is_none_of_the_api() -> None:
+    """It has one clip at least: snapshots and logs would be recordings of nothing."""
+    snapshot = replace(about("data/PHOTO/0001.JPG"), video=False, marked=True)
+
+    spot = names.spot(snapshot, ANYBODY)
+
+    assert spot.container == names.docking_container(snapshot)
+    assert re.fullmatch(r"file_[0-9a-f]{20}\.jpg", spot.name)
+    assert names.bookmark(snapshot, ANYBODY) is None
 
 
 @pytest.mark.parametrize(
