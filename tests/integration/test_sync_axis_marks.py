@@ -83,7 +83,7 @@ def test_where_bookmarks_are_not_supported_the_footage_itself_says_that_it_is_ma
     assert told["dock-marked"] == "True"
 
 
-@pytest.mark.parametrize("status", [400, 413])
+@pytest.mark.parametrize("status", [400, 403, 413])
 def test_footage_does_not_wait_for_a_bookmark_that_is_refused(
     server: AxisServer,
     tmp_path: Path,

@@ -6,7 +6,7 @@ SHA-256 goes with them, so that no whole body leaves that is not what was offloa
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dock_agent.errors import FixityError
@@ -45,6 +45,17 @@ class Handle:
             return cls(Spot(container, name), md5, Stage(stage))
         except ValueError:
             return None
+
+    def found_again(self, known: "Handle | None", etag: str) -> "Handle":
+        """Return an object that is there already, with how far it got.
+
+        `known` is what was remembered of it: an answer that was lost counts, too, if
+        it was given for this very place.
+        """
+        if known is None or known.spot != self.spot:
+            return replace(self, stage=Stage.TAKEN)
+        echoed = etag == known.md5 or known.stage is Stage.ECHOED
+        return replace(self, stage=Stage.ECHOED if echoed else Stage.TAKEN)
 
 
 class Steps:

@@ -8,7 +8,6 @@ in `metadata`; see docs/axis.md.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from dock_agent import config
 from dock_agent.clock import Clock, stamp
@@ -164,7 +163,7 @@ class Axis:
             return handle
         if not self._is_ours(item, handle, seen):
             raise Refused(f"another object is already called {called(handle.spot)}")
-        return replace(handle, stage=_stage(steps.known, seen))
+        return handle.found_again(steps.known, plain(seen.headers.get("etag", "")))
 
     def _is_ours(self, item: Object, handle: Handle, seen: Seen) -> bool:
         """Whether what is there can be what is sent; `confirm` proves it."""
@@ -236,14 +235,6 @@ def open_axis(
     shelf = Shelf(account, People(account, table.user_id), station)
     identity = Identity(account, names.system_id(station, table.name), station)
     return Axis(account, shelf, identity, clock, known)
-
-
-def _stage(known: Handle | None, seen: Seen) -> Stage:
-    """Return what was answered to an object that is there, of lost answers too."""
-    if known is None:
-        return Stage.TAKEN
-    answered = plain(seen.headers.get("etag", "")) == known.md5
-    return Stage.ECHOED if answered or known.stage is Stage.ECHOED else Stage.TAKEN
 
 
 def _look(item: Object, seen: Seen) -> Look:

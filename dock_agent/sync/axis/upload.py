@@ -7,7 +7,7 @@ recording: where the object is, what is told of it is there, too.
 import logging
 from dataclasses import dataclass
 
-from dock_agent.errors import NotTaken, Refused
+from dock_agent.errors import Barred, NotTaken, Refused
 from dock_agent.sync.axis import metadata, names
 from dock_agent.sync.axis.account import Account, Seen, expect
 from dock_agent.sync.axis.body import Handle, Held, Stage
@@ -109,7 +109,7 @@ class Upload:
         try:
             if answer.status != EXISTS:
                 self._taken(answer, mark)
-        except Refused as error:
+        except (Refused, Barred) as error:  # the footage itself will tell
             log.warning("bookmark refused key=%s %s", item.key, error)
 
 

@@ -1,5 +1,6 @@
 """How far an object has got is remembered as it is, at every step."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,24 @@ def test_nothing_is_remembered_twice() -> None:
     steps.at(USUAL, 5)
 
     assert memory.kept == [Progress(str(USUAL), sent=5)]
+
+
+@pytest.mark.parametrize(
+    ("known", "etag", "stage"),
+    [
+        (None, MD5, Stage.TAKEN),
+        (USUAL, "", Stage.TAKEN),
+        (USUAL, "0" * 32, Stage.TAKEN),
+        (USUAL, MD5, Stage.ECHOED),  # its answer was lost
+        (replace(USUAL, stage=Stage.ECHOED), "", Stage.ECHOED),
+        (replace(APART, stage=Stage.ECHOED), "", Stage.TAKEN),
+        (APART, MD5, Stage.TAKEN),
+    ],
+)
+def test_an_echo_counts_only_for_the_place_that_it_was_given_for(
+    known: Handle | None, etag: str, stage: Stage
+) -> None:
+    assert USUAL.found_again(known, etag) == replace(USUAL, stage=stage)
 
 
 def test_our_file_is_measured_once_wherever_it_goes(tmp_path: Path) -> None:
