@@ -31,6 +31,33 @@ def of_file(conn: sqlite3.Connection, file: FileId) -> NewRecording | None:
     return NewRecording(ident, row["name"], row["start"], row["officer"])
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """When a file was last written, and what is known of its recording's files.
+
+    Times are nanoseconds since 1970, by the camera's clock. `video`: whether one of
+    them is an MP4 or a Matroska file, by its name.
+    """
+
+    file_ns: int
+    last_ns: int
+    video: bool
+
+
+def group(conn: sqlite3.Connection, file: FileId) -> Group | None:
+    """Return the group that a file of a recording is in; None if it is of none."""
+    row = conn.execute(
+        "SELECT (SELECT mtime_ns FROM file WHERE id = :file) AS file_ns,"
+        " max(mtime_ns) AS last_ns,"
+        " max(stored LIKE '%.mp4' OR stored LIKE '%.mkv') AS video FROM file"
+        " WHERE recording = (SELECT recording FROM file WHERE id = :file)",
+        {"file": file},
+    ).fetchone()
+    if row["last_ns"] is None:
+        return None
+    return Group(row["file_ns"], row["last_ns"], bool(row["video"]))
+
+
 @writer
 def add(
     conn: sqlite3.Connection,

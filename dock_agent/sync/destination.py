@@ -33,6 +33,10 @@ class About:
     `file` is its path in the bag ("data/VIDEO/0001.MP4", "bag-info.txt"). The
     recording's name, begin and officer are None for the bag's own files. `seal` is
     the bag's signature, which is sent last: with it the docking is complete there.
+
+    `written` is when the file was last written, `stop` when the last file of its
+    recording was, both by the camera's clock; None where that is not known. `video`:
+    a file of its recording is a video. `marked`: the officer marked it as evidence.
     """
 
     docking: DockingId
@@ -43,6 +47,10 @@ class About:
     start: datetime | None = None
     officer: str | None = None
     seal: bool = False
+    written: datetime | None = None
+    stop: datetime | None = None
+    video: bool = True
+    marked: bool = False
 
     def of(self, recording: NewRecording) -> "About":
         """Return the same, as a file of a recording."""

@@ -2,15 +2,19 @@
 
 import hashlib
 import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dock_agent.custody.manifest import SIGNATURE
 from dock_agent.errors import FixityError, StoreError
-from dock_agent.recording import PART_SIZE, Digest
+from dock_agent.recording import PART_SIZE, Digest, Priority
 from dock_agent.store import dockings, files, recordings
 from dock_agent.store.transfers import Transfer
 from dock_agent.sync.content import Content, FileContent
 from dock_agent.sync.destination import About, Object
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def described(conn: sqlite3.Connection, vault: Path, transfer: Transfer) -> Object:
@@ -63,7 +67,20 @@ def _about(conn: sqlite3.Connection, transfer: Transfer) -> About:
     if transfer.file is None:
         return about
     found = recordings.of_file(conn, transfer.file)
-    return about if found is None else about.of(found)
+    group = recordings.group(conn, transfer.file)
+    if found is None or group is None:
+        return about
+    return replace(
+        about.of(found),
+        written=_moment(group.file_ns),
+        stop=_moment(group.last_ns),
+        video=group.video,
+        marked=transfer.priority is Priority.MARKED,
+    )
+
+
+def _moment(ns: int) -> datetime:
+    return EPOCH + timedelta(microseconds=ns // 1000)
 
 
 def _parts(

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -140,6 +141,19 @@ def test_a_file_that_changes_while_it_is_sent_does_not_arrive(
             destination.send(changing, Progress(), Memory())
 
         assert there(server, sent) is None
+
+
+def test_our_own_file_is_measured_with_a_sign_of_life_for_each_block(
+    server: AxisServer, tmp_path: Path, sent: Object
+) -> None:
+    """The MD5 of a large file takes minutes, and nothing moves meanwhile."""
+    content, hearing = Reads([file(sent).read_bytes()]), Hearing()
+
+    with closing(axis(server.write(tmp_path))) as destination:
+        destination.send(hearing.of(reading(sent, content)), Progress(), Memory())
+
+    beats = list(takewhile(lambda count: count == 0, hearing.counts))
+    assert len(beats) == SIZE // 1000
 
 
 def test_an_object_that_was_cut_is_begun_anew_and_not_measured_again(

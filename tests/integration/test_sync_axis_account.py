@@ -17,7 +17,9 @@ from dock_agent.errors import (
     Refused,
     Unreachable,
 )
+from dock_agent.recording import CameraId
 from dock_agent.sync.axis import names
+from dock_agent.sync.axis.account import Rejected
 from dock_agent.sync.destination import Object, Progress
 from support.axis_boxes import Blob, Box
 from support.axis_certificate import certificate
@@ -25,9 +27,10 @@ from support.axis_docking import docking, faulty, spot, there
 from support.axis_server import AxisServer, Fault, Reply, Request, axis_server
 from support.place_axis import axis
 from support.places import about
-from support.sending import Memory, item, sent_whole
+from support.sending import Hearing, Memory, item, sent_whole
 
 NOBODY = "http://127.0.0.1:9/auth/v1.0"  # the discard port: nothing listens there
+LARGE = 40 << 20  # bytes: more than sockets hold
 PAGE = b"<html><body><h1>Sign in</h1></body></html>"
 
 
@@ -199,9 +202,9 @@ def test_only_the_certificate_of_the_file_is_trusted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("status", "meaning"),
     [
-        (400, (Refused, "never store this: the server's own words")),
+        (400, (Rejected, "never store this: the server's own words")),
         (401, (Barred, "another name or key")),
-        (402, (Full, "no licence left")),
+        (402, (NotTaken, "no licence left")),
         (403, (Barred, "may not do that")),
         (413, (Refused, "so large")),
         (422, (NotTaken, "not what was sent")),
@@ -220,10 +223,11 @@ def test_each_answer_to_an_object_means_what_the_api_says(
     meaning: tuple[type[DockError], str],
 ) -> None:
     (error, match), where = meaning, spot(sent)
+    file = server.write(tmp_path, FullStoreAndReadSupport=False)
 
     with (
         faulty(server, answering(status, "PUT", f"{where.container}/")),
-        closing(axis(server.write(tmp_path))) as destination,
+        closing(axis(file)) as destination,
         pytest.raises(error, match=match) as caught,
     ):
         destination.send(sent, Progress(), Memory())
@@ -231,6 +235,23 @@ def test_each_answer_to_an_object_means_what_the_api_says(
     assert type(caught.value) is error
     assert there(server, sent) is None
     assert server.boxes[where.container].told["status"] == "Transferring"
+
+
+def test_a_place_that_takes_nothing_so_large_is_heard_before_all_is_sent(
+    server: AxisServer, tmp_path: Path
+) -> None:
+    """It answers, and hangs up, while the body is on its way."""
+    large, hearing = item(tmp_path, LARGE), Hearing()
+    server.deaf = True
+
+    with (
+        faulty(server, answering(413, "PUT", f"{spot(large).container}/")),
+        closing(axis(server.write(tmp_path))) as destination,
+        pytest.raises(Refused, match="5 GiB"),
+    ):
+        destination.send(hearing.of(large), Progress(), Memory())
+
+    assert hearing.total < LARGE
 
 
 def test_a_busy_place_says_when_to_come_back(
@@ -261,15 +282,23 @@ def test_an_account_that_is_not_ours_bars_the_place(
 
 
 @pytest.mark.parametrize("part", [names.USERS, names.DEVICES])
-def test_no_licence_for_a_user_or_a_camera_is_said_so(
+def test_no_licence_for_a_user_or_a_camera_is_said_so_and_holds_nobody_else_up(
     server: AxisServer, tmp_path: Path, sent: Object, part: str
 ) -> None:
+    licensed = replace(about(), camera=CameraId("KT-Z3:OTHER"), officer="000777")
+    other = item(tmp_path, what=licensed)
+    unknown = {
+        names.USERS: f"Users/{names.user_id('000123')}",
+        names.DEVICES: "Devices/KTZ3A00017",
+    }
+
     with (
-        faulty(server, answering(402, "PUT", f"{part}/")),
+        faulty(server, answering(402, "PUT", unknown[part])),
         closing(axis(server.write(tmp_path))) as destination,
-        pytest.raises(Full, match="known: 402, it has no licence left"),
     ):
-        destination.send(sent, Progress(), Memory())
+        with pytest.raises(NotTaken, match="known: 402, it has no licence left"):
+            destination.send(sent, Progress(), Memory())
+        assert sent_whole(destination, other) is not None
 
     assert spot(sent).container not in server.boxes
 

@@ -14,6 +14,7 @@ from dock_agent.sync.axis import names
 from dock_agent.sync.destination import Progress
 from support.axis_boxes import Box, Can
 from support.axis_docking import (
+    bookmarks,
     complete,
     containers,
     docking,
@@ -120,6 +121,7 @@ def _dies_after(survived: int, server: AxisServer, folder: Path) -> bool:
     with closing(axis(connection)) as second:
         sent.send(second)
     assert complete(server) == containers(sent)
+    assert len(bookmarks(server)) == 1
     assert all(there(server, e) == file(e).read_bytes() for e in sent.objects)
     return finished
 
@@ -249,6 +251,28 @@ def test_a_container_that_is_gone_is_made_again(
         sent.send_one(destination, sent.objects[1])
 
     assert there(server, sent.objects[1]) is not None
+
+
+@pytest.mark.parametrize("can", [Can.ALL, Can.GET])
+def test_a_docking_whose_own_container_is_gone_is_not_complete(
+    tmp_path: Path, can: Can
+) -> None:
+    sent = docking(tmp_path)
+
+    with axis_server(can=can) as place:
+
+        def gone(request: Request) -> Reply | None:
+            last = request.method == "POST" and request.path == own()
+            return Reply(404) if last and there(place, sent.seal) else None
+
+        with (
+            faulty(place, gone),
+            closing(axis(place.write(tmp_path))) as destination,
+            pytest.raises(Barred),
+        ):
+            sent.send(destination)
+
+        assert own() not in complete(place)
 
 
 def test_a_docking_without_a_recording_is_completed(

@@ -14,6 +14,7 @@ LIMITS = {
     "connectionid": 100,
     "userid": 100,
     "containername": 256,
+    "rejectedcontentoriginalcontainer": 256,
 }
 ENCODED = re.compile(r"(?:[A-Za-z0-9._~-]|%[0-9A-F]{2})*")
 

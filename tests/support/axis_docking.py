@@ -47,12 +47,18 @@ class Docking:
 
 
 def docking(folder: Path, recordings: int = 2, ident: DockingId = DOCKING) -> Docking:
-    """Write the files of a docking: a clip and a track for each recording."""
+    """Write the files of a docking: a clip and a track for each recording.
+
+    The first recording is marked; each stops half a minute after it began.
+    """
     whats = [
         replace(
             about(f"data/DCIM/{number:04}.{ending}"),
             recording=f"DCIM/{number:04}",
             start=BEGIN + timedelta(minutes=number),
+            written=BEGIN + timedelta(minutes=number, seconds=30),
+            stop=BEGIN + timedelta(minutes=number, seconds=30),
+            marked=number == 0,
         )
         for number in range(recordings)
         for ending in ("MP4", "NMEA")
@@ -87,6 +93,21 @@ def complete(server: AxisServer) -> set[str]:
 def containers(sent: Docking) -> set[str]:
     """Return the containers that the objects go to."""
     return {spot(each).container for each in sent.objects}
+
+
+def bookmarks(server: AxisServer) -> list[str]:
+    """Return the bookmarks that are there, by their paths."""
+    return [
+        f"{container}/{name}"
+        for container, box in server.boxes.items()
+        for name in box.blobs
+        if name.startswith("bookmark")
+    ]
+
+
+def rejects(server: AxisServer) -> list[str]:
+    """Return the containers of rejected content."""
+    return [name for name in server.boxes if name.startswith("RejectedContent")]
 
 
 def there(server: AxisServer, sent: Object) -> bytes | None:

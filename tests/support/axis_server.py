@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from support import axis_rules
 from support.axis_boxes import Blob, Box, Can, md5, told
 from support.axis_certificate import certificate, served_with
 
@@ -57,7 +58,7 @@ class AxisServer:
     `refused` lists what it answered 400, so that a test sees no broken rule slip by.
     `garbles` changes a body on its way, `damages` what is kept of it. Without `lengths`
     an answer to HEAD tells none. `lose` cuts the connection instead of
-    answering, after the request was carried out.
+    answering, after the request was carried out. `deaf`: a fault hangs up unread.
     """
 
     can: Can = Can.ALL
@@ -70,6 +71,7 @@ class AxisServer:
     garbles: Callable[[str, bytes], bytes] = lambda _, data: data
     lengths: bool = True
     lose: Callable[[Request], bool] = lambda _: False
+    deaf: bool = False
     key: str = KEY
     url: str = ""
     storage: str = ""
@@ -161,6 +163,10 @@ class AxisServer:
         kept = told(request.headers, "x-container-meta-")
         if kept is None:
             return self._never("metadata out of bounds")
+        known = {f"{c}/{n}" for c in self.boxes for n in self.boxes[c].blobs}
+        broken = axis_rules.container(name, kept, known)
+        if broken:
+            return self._never(broken)
         box = self.boxes.setdefault(name, Box())
         if box.complete:
             return self._never(f"{name} is complete")
@@ -201,6 +207,9 @@ class AxisServer:
             return Reply(404)
         if kept is None or box.complete:
             return self._never(f"{request.path}: out of bounds, or after Complete")
+        broken = axis_rules.thing(request.path, kept)
+        if broken:
+            return self._never(broken)
         conditional = Can.CONDITION in self.can and "if-none-match" in request.headers
         if conditional and name in box.blobs:
             return Reply(412)
@@ -268,11 +277,12 @@ class _Handler(BaseHTTPRequestHandler):
             return body if len(body) == length else None
 
         reply = self.axis.answer(request, read)
-        if unread:
+        if unread and not self.axis.deaf:
             read()
         self.close_connection = self.axis.lose(request) or reply.status == 499
         if not self.close_connection:
             self._say(reply)
+        self.close_connection |= bool(unread) and self.axis.deaf
 
     def _say(self, reply: Reply) -> None:
         self.send_response(reply.status)

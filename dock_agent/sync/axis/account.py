@@ -40,13 +40,25 @@ BROKEN = 500
 SILENT = frozenset({400, 403, 405, 501})  # to HEAD or GET: it is not offered
 OWN = frozenset({"x-auth-token", "x-trans-id", "x-openstack-request-id"})
 LONGEST = 200  # characters of a server's own words
+
+
+class Rejected(Refused):
+    """The content destination can never store this as it stands."""
+
+    def __init__(self, message: str = "", reason: str = "") -> None:
+        """`reason` is in the server's own words."""
+        super().__init__(message)
+        self.reason = reason
+
+
 MEANING: Final[Mapping[int, tuple[type[DockError], str]]] = {
-    400: (Refused, "it can never store this"),
+    400: (Rejected, "it can never store this"),
     401: (Barred, "it wants another name or key"),
-    402: (Full, "it has no licence left for that"),
+    # Of one user or one camera: the others have theirs, and go on.
+    402: (NotTaken, "it has no licence left for that"),
     403: (Barred, "this station may not do that there"),
     404: (Barred, "there is no such place in the account"),
-    413: (Refused, "it takes nothing so large"),
+    413: (Refused, "it takes nothing so large (a standard Swift: 5 GiB)"),
     422: (NotTaken, "what arrived there is not what was sent"),
     507: (Full, "it has no room left"),
 }
@@ -229,7 +241,8 @@ def meant(answer: Answer, doing: str) -> DockError:
         return Portal(f"{doing}: {answer.status} is no answer of a content destination")
     kind, why = MEANING.get(answer.status, (NotTaken, "it failed"))
     told = words(answer)
-    return kind(f"{doing}: {answer.status}, {why}{': ' if told else ''}{told}")
+    message = f"{doing}: {answer.status}, {why}{': ' if told else ''}{told}"
+    return Rejected(message, told) if kind is Rejected else kind(message)
 
 
 def words(answer: Answer) -> str:

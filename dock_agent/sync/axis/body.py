@@ -6,12 +6,12 @@ SHA-256 goes with them, so that no whole body leaves that is not what was offloa
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dock_agent.errors import FixityError
 from dock_agent.sync.axis.names import Spot
-from dock_agent.sync.destination import Object
+from dock_agent.sync.destination import Object, Progress, Remember
 
 
 class Stage(StrEnum):
@@ -46,6 +46,38 @@ class Handle:
         except ValueError:
             return None
 
+    def found_again(self, known: "Handle | None", etag: str) -> "Handle":
+        """Return an object that is there already, with how far it got.
+
+        `known` is what was remembered of it: an answer that was lost counts, too, if
+        it was given for this very place.
+        """
+        if known is None or known.spot != self.spot:
+            return replace(self, stage=Stage.TAKEN)
+        echoed = etag == known.md5 or known.stage is Stage.ECHOED
+        return replace(self, stage=Stage.ECHOED if echoed else Stage.TAKEN)
+
+
+class Steps:
+    """How far one object has got in one call; what is new is remembered at once."""
+
+    def __init__(self, done: Progress, remember: Remember) -> None:
+        self.known = Handle.parse(done.upload)  # from before the call
+        self._newest, self._remember = done, remember
+
+    def at(self, handle: Handle, sent: int = 0) -> Progress:
+        """Return how it stands, with so many bytes taken."""
+        step = Progress(str(handle), self._newest.generation, sent=sent)
+        if step != self._newest:
+            self._remember(step)
+        self._newest = step
+        return step
+
+    def begun(self, item: Object, spot: Spot) -> Handle:
+        """Return an object that is to go somewhere; measured once, wherever it goes."""
+        newest = Handle.parse(self._newest.upload)
+        return Handle(spot, newest.md5 if newest else measured(item), Stage.MEASURED)
+
 
 def measured(item: Object) -> str:
     """Return the MD5 of our own file; `FixityError` if it is not what it was."""
@@ -53,6 +85,7 @@ def measured(item: Object) -> str:
     for block in item.content.blocks(0, item.size):
         whole.update(block)
         md5.update(block)
+        item.moved(0)  # nothing moves, and yet we live
     if whole.hexdigest() != item.digest:
         raise changed(item)
     return md5.hexdigest()

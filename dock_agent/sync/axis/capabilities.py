@@ -9,16 +9,18 @@ import msgspec
 
 SYSTEM_ID = "StoreReadSystemID"
 USER_KEY = "StoreUserIDKey"
+BOOKMARKS = "StoreBookmarks"
+REJECTED = "StoreRejectedContent"
 NOTHING: frozenset[str] = frozenset()
 EVERYTHING = frozenset(
     {
         "ReadCategories",
         SYSTEM_ID,
         USER_KEY,
-        "StoreBookmarks",
+        BOOKMARKS,
         "StoreSignedVideo",
         "StoreGNSSTrackRecording",
-        "StoreRejectedContent",
+        REJECTED,
     }
 )
 GROUPS = {"Read": "Read", "Store": "Store", "StoreAndRead": "StoreRead"}

@@ -5,23 +5,25 @@ one that was cut is sent anew. What goes where is in `names`, what is told of it
 in `metadata`; see docs/axis.md.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from dock_agent import config
 from dock_agent.clock import Clock, stamp
 from dock_agent.errors import Barred, ConfigError, NotTaken, Refused, Unreachable
 from dock_agent.recording import Proof
 from dock_agent.sync.axis import metadata, names
-from dock_agent.sync.axis.account import Account, Seen, expect, meant
-from dock_agent.sync.axis.body import Handle, Held, Stage, is_whole, measured
+from dock_agent.sync.axis.account import Account, Rejected, Seen, meant
+from dock_agent.sync.axis.body import Handle, Stage, Steps, is_whole
 from dock_agent.sync.axis.capabilities import plain
 from dock_agent.sync.axis.connection import ConnectionFile
 from dock_agent.sync.axis.identity import Identity
 from dock_agent.sync.axis.people import People
 from dock_agent.sync.axis.proof import Findings, find_out
+from dock_agent.sync.axis.rejected import Rejects
 from dock_agent.sync.axis.shelf import Shelf
+from dock_agent.sync.axis.upload import Upload, called
 from dock_agent.sync.destination import (
     NOTHING_KNOWN,
     Capabilities,
@@ -31,11 +33,10 @@ from dock_agent.sync.destination import (
     Progress,
     Remember,
 )
-from dock_agent.sync.transport.client import Answer, Outgoing
 
-OK, CREATED, ABSENT, EXISTS = 200, 201, 404, 412
-BROKEN = 500
-TYPES = {"mp4": "video/mp4", "mkv": "video/x-matroska"}
+log = logging.getLogger(__name__)
+
+OK, BROKEN = 200, 500
 
 
 class Axis:
@@ -53,6 +54,8 @@ class Axis:
         known: Capabilities = NOTHING_KNOWN,
     ) -> None:
         self._account, self._shelf, self._identity = account, shelf, identity
+        self._upload = Upload(account, shelf)
+        self._rejects = Rejects(account, shelf.station, shelf.anybody, clock)
         self._clock, self._known = clock, known
         self._found: Findings | None = None
 
@@ -82,27 +85,12 @@ class Axis:
             self._identity.mark(ident)
 
     def send(self, item: Object, done: Progress, remember: Remember) -> Progress:
-        known = Handle.parse(done.upload)
-        spot = known.spot if known else names.spot(item.about, self._shelf.anybody)
-        seen = self._seen(spot)
-        if not seen.there:
-            placed = self._shelf.place(item.about)
-            seen = seen if placed == spot else self._seen(placed)
-            spot = placed
-        md5 = known.md5 if known else measured(item)
-        handle = Handle(spot, md5, Stage.MEASURED)
-        if not seen.there:
-            begun = Progress(str(handle), done.generation)
-            if begun != done:
-                remember(begun)
-            seen, handle = self._put(item, handle)
-        if seen.there:
-            if not self._is_ours(item, handle, seen):
-                raise Refused(f"another object is already called {_called(spot)}")
-            handle = replace(handle, stage=_stage(known, seen))
-        sent = Progress(str(handle), done.generation, sent=item.size)
-        if sent != done:
-            remember(sent)
+        steps = Steps(done, remember)
+        try:
+            handle = self._sent(item, steps)
+        except Rejected as refusal:
+            handle = self._kept_apart(item, steps, refusal)
+        sent = steps.at(handle, item.size)
         if item.about.seal:
             self._complete(item, sent)
         return sent
@@ -143,21 +131,39 @@ class Axis:
         first = names.spot(item.about, self._shelf.anybody)
         return tuple(dict.fromkeys((first, names.late(item.about))))
 
-    def _put(self, item: Object, handle: Handle) -> tuple[Seen, Handle]:
-        """Send an object; return how it is there, if somebody was first, and how."""
-        spot = handle.spot
-        headers = self._described(item, spot)
-        headers |= {"ETag": handle.md5, "If-None-Match": "*"}
-        body = Outgoing(Held(item), 0, item.size, item.moved)
-        answer = self._account.call("PUT", (spot.container, spot.name), headers, body)
-        if answer.status == EXISTS:
-            return self._seen(spot), handle
-        self._taken(answer, spot)
-        etag = plain(answer.headers.get("etag", ""))
-        if etag not in {"", handle.md5}:
-            raise NotTaken(f"{_called(spot)}: it took other bytes than were sent")
-        stage = Stage.ECHOED if etag else Stage.TAKEN
-        return Seen(there=None, headers={}), Handle(spot, handle.md5, stage)
+    def _sent(self, item: Object, steps: Steps) -> Handle:
+        """Send an object to its container, unless it is there."""
+        known = steps.known
+        spot = known.spot if known else names.spot(item.about, self._shelf.anybody)
+        seen = self._seen(spot)
+        if not seen.there:
+            placed = self._shelf.place(item.about)
+            seen = seen if placed == spot else self._seen(placed)
+            spot = placed
+        handle = steps.begun(item, spot)
+        return self._arrived(item, steps, handle, seen)
+
+    def _kept_apart(self, item: Object, steps: Steps, refusal: Rejected) -> Handle:
+        """Send what its container is never to have to one for rejected content."""
+        spot = self._rejects.spot(item.about, steps.known, refusal)
+        handle = steps.begun(item, spot)
+        steps.at(handle)  # before it is made: a restart makes no second one
+        self._rejects.make(item.about, spot, refusal)
+        log.warning("object rejected key=%s to=%s %s", item.key, called(spot), refusal)
+        absent = Seen(there=False, headers={})
+        return self._arrived(item, steps, handle, absent)
+
+    def _arrived(self, item: Object, steps: Steps, begun: Handle, seen: Seen) -> Handle:
+        """Return how an object is there; what is there is never replaced."""
+        handle = begun
+        if not seen.there:
+            steps.at(begun)
+            seen, handle = self._upload.put(item, begun)
+        if not seen.there:
+            return handle
+        if not self._is_ours(item, handle, seen):
+            raise Refused(f"another object is already called {called(handle.spot)}")
+        return handle.found_again(steps.known, plain(seen.headers.get("etag", "")))
 
     def _is_ours(self, item: Object, handle: Handle, seen: Seen) -> bool:
         """Whether what is there can be what is sent; `confirm` proves it."""
@@ -170,32 +176,6 @@ class Axis:
         back = self._read_back(item, handle.spot)
         return back is not None and back.proof is Proof.READ_BACK
 
-    def _taken(self, answer: Answer, spot: names.Spot) -> None:
-        doing = f"sending {_called(spot)}"
-        if answer.status == ABSENT:
-            self._shelf.forget(spot.container)
-            raise NotTaken(f"{doing}: its container is gone")
-        expect(answer, doing, CREATED)
-
-    def _described(self, item: Object, spot: names.Spot) -> dict[str, str]:
-        """Return an object's headers; what has no room in them goes there first."""
-        fields = dict(metadata.of_object(item.about, item.digest, item.size))
-        ending = spot.name.rpartition(".")[2]
-        found = names.recorded(item.about, self._shelf.anybody)
-        if found and spot.container != names.container(found):
-            fields |= metadata.of_late(names.container(found))
-        elif found and ending in names.CLIPS:
-            fields |= metadata.of_clip(ending)
-        if metadata.headers(metadata.OBJECT, fields).left:
-            beside = names.story(item.about)
-            fields[metadata.STORY] = beside
-            body = metadata.story(fields, spot)
-            answer = self._account.call("PUT", (spot.container, beside), body=body)
-            self._taken(answer, names.Spot(spot.container, beside))
-        kind = TYPES.get(ending, "application/octet-stream")
-        told = metadata.headers(metadata.OBJECT, fields).headers
-        return {**told, "Content-Type": kind}
-
     def _complete(self, item: Object, sent: Progress) -> None:
         """Complete the docking, once its signature is proved to be there."""
         if self.confirm(item, sent, sent=True) is None:
@@ -207,7 +187,7 @@ class Axis:
         with self._account.read((spot.container, spot.name), item.moved) as incoming:
             answer = incoming.answer
             if answer.status >= BROKEN:
-                raise meant(answer, f"reading {_called(spot)} back")
+                raise meant(answer, f"reading {called(spot)} back")
             if answer.status != OK:
                 return None
             if not is_whole(item, incoming.pieces):
@@ -257,14 +237,6 @@ def open_axis(
     return Axis(account, shelf, identity, clock, known)
 
 
-def _stage(known: Handle | None, seen: Seen) -> Stage:
-    """Return what was answered to an object that is there, of lost answers too."""
-    if known is None:
-        return Stage.TAKEN
-    answered = plain(seen.headers.get("etag", "")) == known.md5
-    return Stage.ECHOED if answered or known.stage is Stage.ECHOED else Stage.TAKEN
-
-
 def _look(item: Object, seen: Seen) -> Look:
     etag = plain(seen.headers.get("etag", ""))
     length = seen.headers.get("content-length", "")
@@ -272,10 +244,6 @@ def _look(item: Object, seen: Seen) -> Look:
     if not (size or etag) and metadata.told_digest(seen.headers) == item.digest:
         size = item.size  # it tells what it was told, and no length
     return Look(size, etag)
-
-
-def _called(spot: names.Spot) -> str:
-    return f"{spot.container}/{spot.name}"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from dock_agent.sync.axis import names
 from dock_agent.sync.destination import About
 
 OBJECT, CONTAINER = "X-Object-Meta-", "X-Container-Meta-"
+ORIGIN = "RejectedContentOriginalContainer"
 LIMIT = 32  # bytes of UTF-8
 LIMITS = {
     "Name": 64,  # its table says 100, the text 64
@@ -23,6 +24,7 @@ LIMITS = {
     "ConnectionId": 100,
     "UserID": 100,
     "ContainerName": 256,  # longer than any limit by its own definition
+    ORIGIN: 256,  # the same
 }
 ENCODED = 256  # bytes: more a standard Swift does not take
 PIECES = 8
@@ -76,12 +78,49 @@ def of_object(about: About, digest: Digest, size: int) -> Fields:
     }
     if about.recording is not None:
         fields |= _spread("Dock-Recording", about.recording, PIECES)
+    if about.officer is not None and not about.video:  # no container tells it
+        fields |= _spread("Dock-Officer", about.officer, PIECES)
+    if about.written is not None:
+        fields["Dock-Written"] = rfc3339(about.written)
+    if about.marked:
+        fields["Dock-Marked"] = "True"
     return fields
 
 
-def of_clip(ending: str) -> Fields:
-    """Return what is told of a clip besides; when it began and ended is not known."""
-    return {"ContainerType": ending}
+def of_clip(about: About, begin: datetime, ending: str) -> Fields:
+    """Return what is told of a clip besides.
+
+    It begins with its recording, as its name says, and stops when the camera last
+    wrote to it.
+    """
+    return {"ContainerType": ending, **_period(begin, about.written)}
+
+
+def of_bookmark(begin: datetime) -> Fields:
+    """Return what is told of a mark: nothing but the time ("Bookmark object metadata").
+
+    Whoever marked it gave no time: then it is the recording's begin.
+    """
+    return {"StartTime": rfc3339(begin)}
+
+
+def of_rejected(usual: Fields, name: str, reason: str) -> Fields:
+    """Return what is told of the container `name` of rejected content.
+
+    `usual` is what would have been told of the container that it was meant for.
+    """
+    return {
+        **{key: value for key, value in usual.items() if key != STATUS},
+        "ContainerName": name,
+        **came_from(usual["ContainerName"]),
+        "RejectedContentTime": names.rejected_at(name) or "",
+        "RejectedContentReason": reason,
+    }
+
+
+def came_from(container: str) -> Fields:
+    """Return which container rejected content was meant for."""
+    return {ORIGIN: container}
 
 
 def of_late(container: str) -> Fields:
@@ -95,10 +134,9 @@ def of_recording(about: About, found: names.Recorded, station: str) -> Fields:
     return {
         **of_docking(about, names.container(found), station),
         "UserID": found.user,
-        "TriggerOnTime": str(int(begin.timestamp())),
+        "TriggerOnTime": _epoch(begin),
         "TriggerOnTimeISO": rfc3339(begin),
-        "StartTime": str(int(begin.timestamp())),
-        "StartTimeISO": rfc3339(begin),
+        **_period(begin, about.stop),
     }
 
 
@@ -164,6 +202,19 @@ def rfc3339(at: datetime) -> str:
     """Return a moment as the API writes it in metadata: UTC, whole seconds."""
     utc = at.astimezone(UTC)
     return f"{utc.year:04d}-{utc:%m-%dT%H:%M:%S}Z"
+
+
+def _period(begin: datetime, end: datetime | None) -> Fields:
+    """Return a begin, and an end if it is known and later, in whole seconds."""
+    fields = {"StartTime": _epoch(begin), "StartTimeISO": rfc3339(begin)}
+    end = None if end is None else end.replace(microsecond=0)
+    if end is None or end <= begin:
+        return fields  # what has no duration may be refused for ever
+    return {**fields, "StopTime": _epoch(end), "StopTimeISO": rfc3339(end)}
+
+
+def _epoch(at: datetime) -> str:
+    return str(int(at.timestamp()))
 
 
 def _fits(key: str, value: str) -> bool:

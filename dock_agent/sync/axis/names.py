@@ -20,6 +20,7 @@ from dock_agent.sync.destination import About
 USERS, DEVICES, SYSTEM = "Users", "Devices", "System"
 CHECK = "Dock_Check"  # where `check` tries what the place does
 MARKERS = "Dock_System"  # our id, where the place takes no system object
+DESCRIPTION = "about_container.json"  # what a container's headers have no room for
 CLIPS = frozenset({"mkv", "mp4"})
 NAMESPACE = UUID("5f3c2c1e-6a0b-5d0e-9c55-0f6f2b0e7d11")  # ours; it must never change
 CANONICAL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -30,6 +31,7 @@ LONGEST = 64  # bytes of a serial number in a name: a container's has 256
 MOMENT = "%Y%m%dT%H%M%SZ"
 RECORDING = re.compile(r"([0-9a-f-]{36})_([^_]+)_(\d{8}T\d{6}Z)")
 DOCKING = re.compile(r"Dock_([^_]+)_([^_]+)")
+REJECTED = re.compile(r"RejectedContent_(\d{8}T\d{6}Z)_[0-9a-f-]{36}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,10 @@ def raw_serial(name: str) -> str:
 def recorded(about: About, anybody: str) -> Recorded | None:
     """Return what the container of a recording's file is named by; None for others.
 
-    `anybody` is whom recordings without an officer belong to.
+    A recording has one clip at least ("Data structure"): what has none is no recording
+    there. `anybody` is whom recordings without an officer belong to.
     """
-    if about.recording is None or about.start is None:
+    if about.recording is None or about.start is None or not about.video:
         return None
     begin = about.start.astimezone(UTC).replace(microsecond=0)
     return Recorded(user_id(about.officer or anybody), serial(about.camera), begin)
@@ -143,6 +146,33 @@ def late(about: About) -> Spot:
     return Spot(docking_container(about), _own(about))
 
 
+def bookmark(about: About, anybody: str) -> Spot | None:
+    """Return the bookmark that says that a recording is marked; None for no recording.
+
+    Nobody knows when it was marked: then it is at the begin ("Bookmark object
+    metadata").
+    """
+    found = recorded(about, anybody)
+    if found is None:
+        return None
+    name = f"bookmark_{moment(found.begin)}_{_digits(about, about.recording or '')}"
+    return Spot(container(found), name)
+
+
+def rejected(at: datetime, ident: UUID) -> str:
+    """Return a container for what the place will never store in its own one.
+
+    `at` is when that was found out ("Rejected content storage").
+    """
+    return f"RejectedContent_{moment(at)}_{ident}"
+
+
+def rejected_at(name: str) -> str | None:
+    """Return the moment in such a container's name; None for any other container."""
+    found = REJECTED.fullmatch(name)
+    return None if found is None else found[1]
+
+
 def story(about: About) -> str:
     """Return the object that tells what an object's headers have no room for."""
     return f"about_{ident(about)}.json"
@@ -150,14 +180,18 @@ def story(about: About) -> str:
 
 def ident(about: About) -> str:
     """Return 20 digits that tell an object of any docking from all others."""
-    raw = f"{about.docking}\0{about.file}".encode("utf-8", "surrogateescape")
-    return hashlib.sha256(raw).hexdigest()[:20]
+    return _digits(about, about.file)
 
 
 def moment(at: datetime) -> str:
     """Return a moment as the API writes it in names: YYYYMMDDTHHMMSSZ."""
     utc = at.astimezone(UTC)
     return f"{utc.year:04d}{utc:%m%dT%H%M%S}Z"
+
+
+def _digits(about: About, name: str) -> str:
+    raw = f"{about.docking}\0{name}".encode("utf-8", "surrogateescape")
+    return hashlib.sha256(raw).hexdigest()[:20]
 
 
 def _own(about: About) -> str:

@@ -24,7 +24,7 @@ class People:
     _known: set[names.Spot] = field(default_factory=set)
 
     def introduce(self, about: About, found: names.Recorded) -> None:
-        """Make the user and the camera of a recording known. `Full`: no licence."""
+        """Make the user and the camera of a recording known. `NotTaken`: no licence."""
         who = about.officer or self.anybody
         user = names.Spot(names.USERS, found.user)
         if user not in self._known:

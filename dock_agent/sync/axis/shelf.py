@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 
 from dock_agent.errors import NotTaken, Refused
 from dock_agent.sync.axis import metadata, names
-from dock_agent.sync.axis.account import Account, Seen, expect
+from dock_agent.sync.axis.account import Account, Rejected, Seen, expect
 from dock_agent.sync.axis.people import People
 from dock_agent.sync.destination import About
 
-CREATED, ACCEPTED, UPDATED = 201, 202, 204
+CREATED, ACCEPTED, UPDATED, ABSENT = 201, 202, 204, 404
 FULL = 28  # fields of a page; those of all threads that may come at once fit, too
 PAGES = 1000
-DESCRIPTION = "about_container.json"
 
 
 @dataclass(slots=True)
@@ -70,8 +69,17 @@ class Shelf:
             ours = metadata.told_docking(seen.headers) == about.docking
             if seen.there is None or (ours and not _is_complete(seen)):
                 self._open.discard(name)
-                self._update(name, {metadata.STATUS: metadata.COMPLETE})
+                self._finish(name, own)
         self._noted.pop(own, None)
+
+    def _finish(self, name: str, own: str) -> None:
+        done = metadata.headers(
+            metadata.CONTAINER, {metadata.STATUS: metadata.COMPLETE}
+        )
+        answer = self.account.call("POST", (name,), done.headers)
+        if answer.status == ABSENT and name != own:
+            return  # it was noted, and rejected before it was made
+        expect(answer, f"completing {name}", UPDATED, ACCEPTED)
 
     def _open_docking(self, about: About) -> None:
         own = names.docking_container(about)
@@ -89,7 +97,12 @@ class Shelf:
         return self._make(about, name, fields)
 
     def _make_page(self, about: About, name: str) -> None:
-        self._make(about, name, metadata.of_docking(about, name, self.station))
+        try:
+            self._make(about, name, metadata.of_docking(about, name, self.station))
+        except Rejected as error:  # which says nothing of the footage
+            raise Refused(
+                f"this place takes no container of a station's own: {error}"
+            ) from error
 
     def _make(self, about: About, name: str, fields: metadata.Fields) -> bool:
         """Make a container where there is none; return whether it is the docking's."""
@@ -111,11 +124,7 @@ class Shelf:
 
     def _made(self, about: About, name: str, fields: metadata.Fields) -> bool:
         """Tell what a container is that was just made."""
-        left = self._update(name, fields)
-        if left:
-            told = metadata.story(fields, names.Spot(name, ""))
-            answer = self.account.call("PUT", (name, DESCRIPTION), body=told)
-            expect(answer, f"describing {name}", CREATED)
+        describe(self.account, name, fields)
         if name == names.docking_container(about):
             self._noted.setdefault(name, set())
         self._open.add(name)
@@ -136,7 +145,7 @@ class Shelf:
             if name in known:
                 return
             if len(known) < FULL:
-                self._update(here, metadata.entry(found))
+                update(self.account, here, metadata.entry(found))
                 return
         raise NotTaken(f"no room is left to note {name}")
 
@@ -166,12 +175,25 @@ class Shelf:
     def _look(self, name: str) -> Seen:
         return self.account.seen((name,))
 
-    def _update(self, name: str, fields: metadata.Fields) -> metadata.Fields:
-        """Add to a container's metadata; return what does not fit in headers."""
-        told = metadata.headers(metadata.CONTAINER, fields)
-        answer = self.account.call("POST", (name,), told.headers)
-        expect(answer, f"describing {name}", UPDATED, ACCEPTED)
-        return told.left
+
+def describe(account: Account, name: str, fields: metadata.Fields) -> None:
+    """Tell what a container is; what no header has room for in an object of it."""
+    left = update(account, name, fields)
+    if not left:
+        return
+    told = metadata.story(fields, names.Spot(name, ""))
+    origin = {key: v for key, v in fields.items() if key == metadata.ORIGIN}
+    headers = metadata.headers(metadata.OBJECT, origin).headers
+    answer = account.call("PUT", (name, names.DESCRIPTION), headers, told)
+    expect(answer, f"describing {name}", CREATED)
+
+
+def update(account: Account, name: str, fields: metadata.Fields) -> metadata.Fields:
+    """Add to a container's metadata; return what does not fit in headers."""
+    told = metadata.headers(metadata.CONTAINER, fields)
+    answer = account.call("POST", (name,), told.headers)
+    expect(answer, f"describing {name}", UPDATED, ACCEPTED)
+    return told.left
 
 
 def _is_complete(seen: Seen) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dock_agent.recording import CameraId, DockingId
 from dock_agent.sync.axis import names
 from dock_agent.sync.destination import About
+from support import axis_rules
 from support.places import BEGIN, about
 
 ANYBODY = "unassigned"
@@ -35,6 +36,7 @@ abouts = st.builds(
     recording=st.none() | text,
     start=st.none() | moments,
     officer=st.none() | text,
+    video=st.booleans(),
 )
 
 
@@ -73,6 +75,17 @@ def test_other_files_of_a_recording_cannot_be_taken_for_the_apis_own(file: str) 
     assert re.fullmatch(r"file_[0-9a-f]{20}\.(nmea|bin|json)", spot.name)
 
 
+def test_a_recording_without_a_video_is_none_of_the_api() -> None:
+    """It has one clip at least: snapshots and logs would be recordings of nothing."""
+    snapshot = replace(about("data/PHOTO/0001.JPG"), video=False, marked=True)
+
+    spot = names.spot(snapshot, ANYBODY)
+
+    assert spot.container == names.docking_container(snapshot)
+    assert re.fullmatch(r"file_[0-9a-f]{20}\.jpg", spot.name)
+    assert names.bookmark(snapshot, ANYBODY) is None
+
+
 @pytest.mark.parametrize(
     "file", ["bagit.txt", "manifest-sha256.txt", "custody.jsonl", "tagmanifest.sig"]
 )
@@ -95,6 +108,38 @@ def test_a_moment_is_told_in_utc() -> None:
     assert names.spot(same, ANYBODY) == names.spot(about(), ANYBODY)
 
 
+def test_a_mark_is_a_bookmark_at_the_begin_of_its_recording() -> None:
+    clip, track = about("data/DCIM/0001.MP4"), about("data/DCIM/0001.NMEA")
+
+    spot = names.bookmark(clip, ANYBODY)
+
+    assert spot == names.bookmark(track, ANYBODY)
+    assert spot is not None
+    assert spot.container == names.spot(clip, ANYBODY).container
+    assert re.fullmatch(r"bookmark_20260305T081530Z_[0-9a-f]{20}", spot.name)
+
+
+def test_two_recordings_of_one_second_have_two_bookmarks() -> None:
+    other = replace(about(), recording="DCIM/0002")
+
+    assert names.bookmark(about(), ANYBODY) != names.bookmark(other, ANYBODY)
+
+
+def test_what_belongs_to_no_recording_has_no_bookmark() -> None:
+    assert names.bookmark(about("bagit.txt"), ANYBODY) is None
+
+
+def test_rejected_content_is_called_as_the_api_says() -> None:
+    ident = UUID("0b9f2a5c-0000-4000-8000-000000000001")
+
+    name = names.rejected(BEGIN, ident)
+
+    assert name == f"RejectedContent_20260305T081530Z_{ident}"
+    assert axis_rules.REJECTED.fullmatch(name)
+    assert names.rejected_at(name) == "20260305T081530Z"
+    assert names.rejected_at(names.spot(about(), ANYBODY).container) is None
+
+
 @given(abouts)
 def test_every_name_is_one_that_any_server_can_keep(what: About) -> None:
     for spot in (names.spot(what, ANYBODY), names.late(what)):
@@ -102,6 +147,7 @@ def test_every_name_is_one_that_any_server_can_keep(what: About) -> None:
         assert len(spot.container) <= LONGEST_CONTAINER
         assert len(f"{spot.container}.{spot.name}.metadata.json") <= LONGEST_FILE
         assert not spot.name.startswith(("about_", "bookmark_"))
+        assert not spot.container.startswith("RejectedContent")
         assert not spot.name.endswith((".key", "_gpstrail.json"))
 
 
