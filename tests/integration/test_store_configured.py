@@ -299,6 +299,20 @@ def test_a_worker_that_sends_what_is_withdrawn_confirms_nothing(books: Books) ->
     assert (told["facts"]["was"], told["facts"]["may_be_there"]) == ("sending", True)
 
 
+def test_a_worker_that_sends_what_is_set_aside_confirms_nothing(books: Books) -> None:
+    file = books.verified(ident(1))
+    held = books.claimed(MAIN)
+    with transaction(books.conn):
+        files.quarantined(books.conn, file, "differs", books.at)
+        orders.withdraw(books.conn, file, books.at)
+
+    with pytest.raises(LeaseLost):
+        books.confirm(held)
+
+    assert list(states(books, MAIN).values()) == [S.WITHDRAWN]
+    assert books.told(ident(1))[-2:] == ["quarantined", "sent before"]
+
+
 # ---- what is put back --------------------------------------------------------
 
 
