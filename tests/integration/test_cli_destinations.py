@@ -58,7 +58,19 @@ def test_sync_does_not_end_well_while_files_wait_for_what_is_left_out(
     assert said.json == {"confirmed": 0, "waiting": 10, "refused": 0}
     assert f"nas: {LEFT_OUT}" in said.err
     assert "destinations withdraw nas" in said.err
+    assert "that the configuration no longer names" in said.err
     assert "by itself" not in said.err
+
+
+def test_an_agent_that_starts_tells_of_what_is_left_out_before_any_sync_does(
+    here: Site, tmp_path: Path
+) -> None:
+    leave_out(here)
+    other = card(tmp_path / "other", {"VIDEO/2.MP4": 70})
+
+    here.agent("import", str(other), "--camera", "KT-Z1:42")
+
+    assert f"nas: directory, {LEFT_OUT}" in here.agent("destinations", "list").out
 
 
 def test_status_and_lists_say_what_waits_for_what_is_left_out(here: Site) -> None:

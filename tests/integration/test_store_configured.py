@@ -369,10 +369,24 @@ def test_no_seal_goes_where_something_of_its_docking_is_withdrawn(
     books.verified(ident(1))
     with transaction(books.conn):
         transfers.add_files(books.conn, ident(1), NAS, books.at)
-    books.add(ident(1), "bag-info.txt", to=[NAS])
     tell(books, MAIN)
     withdraw(books)
     books.add(ident(1), "manifest", to=[NAS])  # by an agent that still names it
+    books.add(ident(1), SEAL, S.BLOCKED, to=[NAS])
+
+    books.confirm(books.claimed(NAS))
+
+    assert books.claim(NAS) is None
+    assert states(books)[SEAL] == S.BLOCKED
+
+
+def test_no_seal_goes_where_one_of_the_bag_s_own_files_is_withdrawn(
+    books: Books,
+) -> None:
+    books.add(ident(1), "bag-info.txt", to=[NAS])
+    tell(books, MAIN)
+    withdraw(books)
+    books.add(ident(1), "manifest", to=[NAS])
     books.add(ident(1), SEAL, S.BLOCKED, to=[NAS])
 
     books.confirm(books.claimed(NAS))
