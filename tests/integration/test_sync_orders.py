@@ -282,6 +282,23 @@ def test_a_camera_s_file_that_is_called_as_a_seal_is_tried_again_like_any_other(
     books.close()
 
 
+def test_a_camera_s_file_that_is_called_as_a_seal_does_not_wait_for_what_was_lost(
+    tmp_path: Path,
+) -> None:
+    books = Books(tmp_path)
+    books.open()
+    books.verified(ident(1))
+    lost = books.claimed()
+    books.confirm(lost)
+    books.verified(ident(1), SIGNATURE)
+
+    with transaction(books.conn):
+        orders.missed(books.conn, lost, "it is no longer there", books.at)
+
+    assert set(states(books.conn).values()) == {S.QUEUED}
+    books.close()
+
+
 def test_a_vault_that_is_not_there_is_no_broken_bag(
     station: Station, tmp_path: Path
 ) -> None:
