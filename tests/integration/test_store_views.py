@@ -17,6 +17,7 @@ from dock_agent.recording import (
     FileState,
     RecordingId,
     TransferId,
+    TransferState,
 )
 from dock_agent.store import (
     backlog,
@@ -284,6 +285,8 @@ VIEWS: dict[str, Callable[[Books], object]] = {
     "queue": lambda b: views.queue(b.conn),
     "waiting": lambda b: backlog.waiting(b.conn),
     "by destination": lambda b: backlog.by_destination(b.conn),
+    "moving": lambda b: backlog.moving(b.conn),
+    "listed": lambda b: backlog.listed(b.conn, [TransferState.QUEUED], 5),
     "confirmed": lambda b: backlog.confirmed(b.conn),
     "owed": lambda b: views.owed(b.conn),
     "rate": lambda b: files.daily_bytes(b.conn, b.at.utc, b.at.utc),
@@ -295,7 +298,7 @@ VIEWS: dict[str, Callable[[Books], object]] = {
     "file": lambda b: views.file(b.conn, FileId(1)),
     "custody": lambda b: views.custody_of_file(b.conn, FileId(1)),
 }
-WALKED = {"backlog", "camera", "d", "recording"}  # few rows, or to a limit
+WALKED = {"backlog", "camera", "d", "json_each", "recording"}  # few, or to a limit
 
 
 @pytest.mark.parametrize("name", VIEWS)
