@@ -18,7 +18,7 @@ from dock_agent.run import run
 from dock_agent.simulated import stage
 from dock_agent.simulated.scenario import Scenario
 from dock_agent.simulated.scenario import load as load_scenario
-from dock_agent.store import backlog, views
+from dock_agent.store import backlog, files, views
 from dock_agent.store.db import connect, reading
 from dock_agent.story import Story
 from dock_agent.sync.open import worker
@@ -232,7 +232,7 @@ def _page(config: Config) -> Iterator[str]:
 
 def _summary(config: Config) -> list[str]:
     with reading(config.store_path) as conn:
-        taken, lines = views.taken_in(conn), views.dockings(conn)
+        taken, lines = files.taken_in(conn), views.dockings(conn)
         confirmed, waiting = backlog.confirmed(conn), backlog.waiting(conn).count
     rows = [("bay", "camera", "files", "MB", "state")]
     rows += [

@@ -165,6 +165,21 @@ class SyncError(DockError):
     hint = "It is tried again by itself; `dock-agent status` says when."
 
 
+class HeldBack(SyncError):
+    """Whatever still has to reach a destination is held back by a person."""
+
+    hint = "`dock-agent destinations resume` and `transfers resume` let it go."
+
+
+class LeftOut(SyncError):
+    """Something waits for a destination that the configuration no longer names."""
+
+    hint = (
+        "Put it back into the configuration, and start `dock-agent sync` again;"
+        " or end it with `dock-agent destinations withdraw`."
+    )
+
+
 class Unreachable(SyncError):
     """The destination could not be reached; it is tried again."""
 
@@ -215,6 +230,21 @@ class NotAllowed(DockError):
     """This may not be done by this user, or not now."""
 
     exit_code = 50
+
+
+class StillConfigured(NotAllowed):
+    """A destination of the configuration has nothing withdrawn."""
+
+    hint = "Take it out of the configuration, and start `dock-agent sync` again."
+
+
+class NowhereElse(NotAllowed):
+    """What would be withdrawn is confirmed at no other destination."""
+
+    hint = (
+        "Send it to another one first; or say --although-nowhere-else."
+        " The vault keeps it either way."
+    )
 
 
 def every_error(root: type[DockError] = DockError) -> Iterator[type[DockError]]:

@@ -70,7 +70,7 @@ class TransferState(StrEnum):
     CONFIRMED = "confirmed"  # the destination has proved the whole object
     REFUSED = "refused"  # a person must look
     PAUSED = "paused"  # a person holds it back
-    WITHDRAWN = "withdrawn"  # set aside here: not evidence, never sent
+    WITHDRAWN = "withdrawn"  # set aside here, or given up by a person: not sent
 
 
 class LinkState(StrEnum):

@@ -31,7 +31,7 @@ from dock_agent.offload.parent import Limits, ProcessOffloader
 from dock_agent.offload.recover import recover
 from dock_agent.recording import BayName, DestinationName
 from dock_agent.station import Station, Still
-from dock_agent.store import custody, destinations, station
+from dock_agent.store import configured, custody, destinations, station
 from dock_agent.store.db import connect, transaction
 from dock_agent.sync.place import place_of
 from dock_agent.vault import lock
@@ -87,6 +87,7 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
                     name = DestinationName(destination.name)
                     place = place_of(config, destination)
                     destinations.ensure(conn, name, destination.kind, place)
+                configured.tell(conn, names, clock.now())
                 custody.append(conn, started, clock.now())
             summary = recover(conn, sealer)
             log.info("recovery done %s", summary)

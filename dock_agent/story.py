@@ -43,7 +43,7 @@ from dock_agent.simulated.scenario import (
     Wait,
 )
 from dock_agent.station import Contact, Station
-from dock_agent.store import backlog, custody, destinations, views
+from dock_agent.store import backlog, custody, destinations, files, views
 from dock_agent.store.db import connect, transaction
 from dock_agent.sync.directory.destination import Directory
 from dock_agent.sync.lane import Lane
@@ -236,7 +236,7 @@ class Story:
             backlog.waiting(self.conn),
             backlog.confirmed(self.conn),
         )
-        _same("files verified", views.taken_in(self.conn).files, step.verified)
+        _same("files verified", files.taken_in(self.conn).files, step.verified)
         _same("objects waiting", waiting.count, step.waiting)
         _same("objects confirmed", confirmed, step.confirmed)
         owed = tuple(line.camera for line in views.owed(self.conn))

@@ -148,6 +148,33 @@ def _moved(facts: Facts) -> str:
     )
 
 
+def _left_out(facts: Facts) -> str:
+    return f"The configuration no longer names {_text(facts, 'destination')}."
+
+
+def _named_again(facts: Facts) -> str:
+    return f"The configuration names {_text(facts, 'destination')} again."
+
+
+def _withdrawn(facts: Facts) -> str:
+    alone = "" if facts.get("nowhere_else") is False else NOWHERE_ELSE
+    perhaps = " It may be there all the same." if facts.get("may_be_there") else ""
+    return (
+        f"It is not sent to {_text(facts, 'destination')} any more, as a person"
+        f" ordered{_because(facts)}.{alone}{perhaps}"
+    )
+
+
+NOWHERE_ELSE = " No other destination had confirmed it."
+
+
+def _queued_anew(facts: Facts) -> str:
+    return (
+        f"The destination {_text(facts, 'destination')} is configured again: files"
+        f" queued anew {_number(facts, 'objects')}."
+    )
+
+
 def _lost_there(facts: Facts) -> str:
     return (
         f"Destination {_text(facts, 'destination')} no longer holds"
@@ -169,6 +196,10 @@ SENTENCES: Mapping[str, Callable[[Facts], str]] = {
     "order": _order,
     "destination bound": _bound,
     "destination moved": _moved,
+    "destination left out": _left_out,
+    "destination named again": _named_again,
+    "withdrawn": _withdrawn,
+    "queued anew": _queued_anew,
     "lost there": _lost_there,
     "sent before": _sent_before,
     "started": _plain("The station was started"),

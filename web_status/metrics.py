@@ -47,6 +47,8 @@ def _figures(status: Status) -> Iterator[Metric]:
         "transfers_oldest_age_seconds", "how long the first waits", queue.oldest_age_s
     )
     yield _gauge("transfers_refused", "objects a person must look at", queue.refused)
+    about = "objects for a destination that is not configured"
+    yield _gauge("transfers_stranded", about, queue.stranded)
     yield _gauge("vault_free_bytes", "free in the vault", vault.free_bytes)
     yield _gauge("vault_usable_bytes", "free above the reserve", usable(vault))
     owed = away(status.owed, status.bays)

@@ -10,6 +10,7 @@ from dock_agent.errors import StoreError
 from dock_agent.store import views
 from dock_agent.store.db import reading
 from dock_agent.store.views import DockingLine, Owed, QueueLine
+from dock_agent.watch.status import LEFT_OUT, left_out
 from web_status.facts import Facts
 from web_status.visitor import require_local
 
@@ -39,6 +40,8 @@ def blueprint(facts: Facts) -> Blueprint:
         bays = seen.status.bays if seen.live and seen.status else ()
         return render_template(
             "it.html",
+            LEFT_OUT=LEFT_OUT,
+            left_out=left_out,
             seen=seen,
             ports=ports,
             remembered=known,

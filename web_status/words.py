@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from dock_agent.away import away
 from dock_agent.durations import age_words, clock_words, size_words
 from dock_agent.recording import BayState, CameraId, LinkState
-from dock_agent.watch.status import Link, Owed, Room, Status, label
+from dock_agent.watch.status import LEFT_OUT, Link, Owed, Room, Status, label
 from dock_agent.watch.verdict import Tone, VerdictKey
 from web_status.names import shown
 from web_status.snapshot import Seen, usable
@@ -125,11 +125,12 @@ def footer(status: Status | None) -> Footer:
 def queue_words(status: Status) -> str:
     """Say what waits to be sent, and for how long; refused objects wait for IT."""
     queue, parts = status.queue, []
-    to_send = queue.waiting - queue.refused
+    for_it = queue.refused + queue.stranded
+    to_send = queue.waiting - for_it
     if to_send > 0:
         parts.append(f"{to_send} object{'' if to_send == 1 else 's'} to send")
-    if queue.refused:
-        parts.append(f"{queue.refused} need{'s' if queue.refused == 1 else ''} IT")
+    if for_it:
+        parts.append(f"{for_it} need{'s' if for_it == 1 else ''} IT")
     if not parts:
         return _nothing_waits(status)
     if queue.oldest_age_s is not None:
@@ -152,7 +153,7 @@ def _nothing_waits(status: Status) -> str:
 
 def link_words(links: tuple[Link, ...]) -> tuple[str, str]:
     """Return the network's tag and its tone; a network that is down is never red."""
-    states = {link.state for link in links}
+    states = {link.state for link in links if link.state != LEFT_OUT}
     if states & {LinkState.OFFLINE, LinkState.CAPTIVE}:
         return NO_NETWORK, "amber"
     if LinkState.UNKNOWN in states:

@@ -1,5 +1,6 @@
 """What the commands share: the configuration option, and how they print."""
 
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import click
 import msgspec
 
 from dock_agent.config import Config, load, locate
+from dock_agent.recording import DestinationName
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -76,3 +78,27 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
             bar.update(done - bar.pos)
 
         yield show
+
+
+def still_lines(
+    conn: sqlite3.Connection, name: DestinationName | None = None
+) -> list[str]:
+    """Return a line for each destination that something waits for in vain: why.
+
+    It is left out of the configuration, or held back. With a name, only for that one.
+    """
+    from dock_agent.store import backlog, destinations
+    from dock_agent.watch.status import left_out
+
+    waiting = backlog.by_destination(conn)
+    return [
+        f"{row.name}: "
+        + (
+            f"held back; `dock-agent destinations resume {row.name}` lets it go."
+            if row.configured
+            else f"{left_out(row.name, waiting[row.name])}."
+        )
+        for row in destinations.every(conn)
+        if row.name in waiting and name in {None, row.name}
+        if row.paused or not row.configured
+    ]

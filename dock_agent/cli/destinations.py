@@ -1,13 +1,24 @@
 """destinations: can they be reached, what do they check, and may they be sent to?"""
 
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from dock_agent.cli.common import TEXT, print_json, with_config, with_json
+from dock_agent.cli.common import (
+    TEXT,
+    print_json,
+    still_lines,
+    with_config,
+    with_json,
+)
 from dock_agent.config import Config
-from dock_agent.errors import Refused, SyncError, Unreachable
+from dock_agent.errors import Refused, StillConfigured, SyncError, Unreachable
+from dock_agent.watch.status import left_out
+
+if TYPE_CHECKING:
+    from dock_agent.store.destinations import DestinationRow
 
 
 class Tested(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +32,7 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.group("destinations")
 def destinations_() -> None:
-    """Try the destinations of the configuration, and hold them back."""
+    """Try destinations, list them, hold them back, give up one that is gone."""
 
 
 @destinations_.command("test")
@@ -48,19 +59,30 @@ def test(config: Config, *, as_json: bool) -> None:
 @with_config
 @with_json
 def list_(config: Config, *, as_json: bool) -> None:
-    """Say how each destination is reached, and since when."""
-    from dock_agent.store import destinations
+    """Say how each destination is reached, and how much waits for it."""
+    from dock_agent.store import backlog, destinations
     from dock_agent.store.db import reading
 
     with reading(config.store_path) as conn:
-        rows = destinations.every(conn)
+        rows, waiting = destinations.every(conn), backlog.by_destination(conn)
+    counts = [waiting.get(row.name, 0) for row in rows]
     if as_json:
-        print_json(rows)
+        facts = map(msgspec.to_builtins, rows)
+        pairs = zip(facts, counts, strict=True)
+        print_json([fact | {"waiting": count} for fact, count in pairs])
         return
-    for row in rows:
-        state = "held back" if row.paused else str(row.link)
-        why = f": {row.failure}" if row.failure else ""
-        click.echo(f"{row.name}: {row.kind}, {state}{why}")
+    if not rows:
+        click.echo("No destination is known yet: evidence stays in the vault.")
+    for row, count in zip(rows, counts, strict=True):
+        click.echo(f"{row.name}: {row.kind}, {_state(row, count)}.")
+
+
+def _state(row: "DestinationRow", waiting: int) -> str:
+    if not row.configured:
+        return left_out(row.name, waiting)
+    state = "held back" if row.paused else str(row.link)
+    why = f" ({row.failure})" if row.failure else ""
+    return f"{state}{why}; files that wait for it: {waiting}"
 
 
 @destinations_.command("pause")
@@ -79,6 +101,45 @@ def resume(config: Config, *, name: str) -> None:
     _hold(config, name, paused=False)
 
 
+@destinations_.command("withdraw")
+@click.argument("name", type=TEXT)
+@click.option("--by", required=True, type=TEXT, help="Who orders it.")
+@click.option("--why", required=True, type=TEXT, help="The reason.")
+@click.option(
+    "--although-nowhere-else",
+    "although",
+    is_flag=True,
+    help="Also what is confirmed at no other destination.",
+)
+@with_config
+def withdraw(config: Config, *, name: str, by: str, why: str, although: bool) -> None:
+    """Give up what waits for NAME, which is not configured any more.
+
+    Who and why go into the custody log. The vault keeps the files, and what was
+    confirmed at NAME stays so in the record.
+    """
+    from dock_agent.clock import SystemClock
+    from dock_agent.recording import DestinationName
+    from dock_agent.store import configured
+    from dock_agent.store.db import connect, transaction
+
+    if name in _names(config):
+        raise StillConfigured(f"{name} is in the configuration")
+    order = configured.Withdrawal(DestinationName(name), by, why, although)
+    count, clock = 0, SystemClock()
+    with closing(connect(config.store_path)) as conn:
+        while True:
+            with transaction(conn):
+                more = configured.withdraw(conn, order, clock.now())
+            if not more:
+                break
+            count += more
+    if not count:
+        click.echo(f"Nothing waits for {name}.")
+        return
+    click.echo(f"Files given up for {name}: {count}. The vault keeps them.")
+
+
 def _hold(config: Config, name: str, *, paused: bool) -> None:
     from dock_agent.clock import SystemClock
     from dock_agent.recording import DestinationName
@@ -86,11 +147,16 @@ def _hold(config: Config, name: str, *, paused: bool) -> None:
     from dock_agent.store.db import connect, transaction
 
     known = DestinationName(name)
-    with closing(connect(config.store_path)) as conn, transaction(conn):
-        destinations.pause(conn, known, SystemClock().now(), paused=paused)
-        if not paused:
-            destinations.wake(conn, known)
-    click.echo(f"{name} is held back." if paused else f"{name} may be sent to.")
+    with closing(connect(config.store_path)) as conn:
+        with transaction(conn):
+            destinations.pause(conn, known, SystemClock().now(), paused=paused)
+            if not paused:
+                destinations.wake(conn, known)
+        lines = [] if paused else still_lines(conn, known)
+    told = "is held back" if paused else "is not held back any more"
+    click.echo(f"{name} {told}.")
+    for line in lines:
+        click.echo(line, err=True)
 
 
 def _names(config: Config) -> list[str]:

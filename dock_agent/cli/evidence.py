@@ -1,11 +1,16 @@
 """verify and recordings: what the station holds, and whether it is whole."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from dock_agent.cli.common import TEXT, print_json, progress, with_config, with_json
 from dock_agent.config import Config
 from dock_agent.durations import size_words
 from dock_agent.errors import CustodyError, FixityError
+
+if TYPE_CHECKING:
+    from dock_agent.store.views import FileLine
 
 MOST = 1_000_000  # recordings in one answer
 
@@ -69,7 +74,15 @@ def recordings_(
     for recording in found:
         click.echo(f"{recording.start}  {recording.camera}  {recording.name}")
         for file in recording.files:
-            places = ", ".join(f"{n}: {s}" for n, s in file.destinations.items())
-            click.echo(
-                f"    {file.name}  {size_words(file.size)}  {file.state}  {places}"
-            )
+            size = size_words(file.size)
+            click.echo(f"    {file.name}  {size}  {file.state}  {_places(file)}")
+
+
+def _places(file: "FileLine") -> str:
+    """Say where it is; what a destination said that is left out vouches for nothing."""
+    now = [f"{name}: {state}" for name, state in file.destinations.items()]
+    then = [
+        f"{name}, not configured any more: {state} then"
+        for name, state in file.formerly.items()
+    ]
+    return "; ".join(now + then)

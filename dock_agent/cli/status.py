@@ -6,7 +6,7 @@ from dock_agent.away import away
 from dock_agent.cli.common import print_json, with_config, with_json
 from dock_agent.config import Config
 from dock_agent.durations import age_words, size_words
-from dock_agent.watch.status import BayStatus, Queue, Status
+from dock_agent.watch.status import LEFT_OUT, BayStatus, Link, Queue, Status, left_out
 
 
 @click.command("status")
@@ -34,8 +34,7 @@ def _show(status: Status) -> None:
     if status.queue.refused:
         click.echo(f"Refused, a person must look: {status.queue.refused} of these.")
     for link in status.links:
-        why = f" ({link.failure})" if link.failure and link.state != "online" else ""
-        click.echo(f"Link {link.name}: {link.state}{why}.")
+        click.echo(f"Link {link.name}: {_link(link)}.")
     click.echo(f"Room in the vault: {size_words(status.vault.free_bytes)}.")
     for owed in away(status.owed, status.bays):
         click.echo(
@@ -58,6 +57,14 @@ def _queue(queue: Queue) -> str:
     return (
         f"Not yet confirmed: {queue.waiting} objects, {size_words(queue.bytes)}{age}."
     )
+
+
+def _link(link: Link) -> str:
+    if link.state == LEFT_OUT:
+        return left_out(link.name, link.waiting)
+    if link.paused:
+        return "held back"
+    return f"{link.state} ({link.failure})" if link.failure else link.state
 
 
 def _line(bay: BayStatus) -> str:

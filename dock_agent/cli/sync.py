@@ -5,9 +5,15 @@ from contextlib import closing
 
 import click
 
-from dock_agent.cli.common import print_json, progress, with_config, with_json
+from dock_agent.cli.common import (
+    print_json,
+    progress,
+    still_lines,
+    with_config,
+    with_json,
+)
 from dock_agent.config import Config
-from dock_agent.errors import Refused, SyncError
+from dock_agent.errors import HeldBack, LeftOut, Refused, SyncError
 
 
 @click.command("sync")
@@ -34,6 +40,7 @@ def sync_(config: Config, *, once: bool, verbose: bool, as_json: bool) -> None:
         with progress("Sending") as show:
             told = sending.run_once(conn, lambda done: show(done, due))
         resting = _resting(conn)
+        stranded, moving = backlog.waiting(conn).stranded, backlog.moving(conn)
     if as_json:
         print_json(told)
     else:
@@ -44,9 +51,12 @@ def sync_(config: Config, *, once: bool, verbose: bool, as_json: bool) -> None:
     for line in resting:
         click.echo(line, err=True)
     if told.refused:
-        raise Refused(f"{told.refused} objects were refused")
+        raise Refused(f"objects that were refused: {told.refused}")
+    if stranded:
+        raise LeftOut(f"objects that wait for what is left out: {stranded}")
     if told.waiting:
-        raise SyncError(f"{told.waiting} objects wait")
+        why = SyncError if moving else HeldBack
+        raise why(f"objects that wait: {told.waiting}")
 
 
 def _resting(conn: sqlite3.Connection) -> list[str]:
@@ -54,7 +64,10 @@ def _resting(conn: sqlite3.Connection) -> list[str]:
     from dock_agent.store import destinations
 
     return [
-        f"{row.name}: {'held back' if row.paused else row.failure}"
-        for row in destinations.every(conn)
-        if row.paused or row.failure
+        *(
+            f"{row.name}: {row.failure}"
+            for row in destinations.every(conn)
+            if row.failure and not row.paused
+        ),
+        *still_lines(conn),
     ]

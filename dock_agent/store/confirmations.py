@@ -71,8 +71,8 @@ def free_seals(
 ) -> None:
     """Queue the seal of a docking, and of those that rest on `file`, if all is there.
 
-    Nothing may be on its way, or missing, of the docking itself and of the files
-    that earlier dockings hold for it.
+    Nothing may be on its way, withdrawn or missing of what was sealed, nor of the
+    files that earlier dockings hold for it. (What was set aside is not part of it.)
     """
     conn.execute(
         "UPDATE transfer INDEXED BY transfer_docking SET state = 'queued', due = ''"
@@ -81,11 +81,13 @@ def free_seals(
         " AND NOT EXISTS (SELECT 1 FROM transfer AS other"
         "  WHERE other.docking = transfer.docking"
         "  AND other.destination = :destination"
-        "  AND other.state IN ('queued', 'sending', 'refused', 'paused'))"
+        "  AND (other.state IN ('queued', 'sending', 'refused', 'paused')"
+        "   OR (other.state = 'withdrawn' AND other.file IS NULL)))"
         " AND NOT EXISTS (SELECT 1 FROM file"
         "  WHERE file.docking = transfer.docking AND file.state = 'verified'"
         "  AND NOT EXISTS (SELECT 1 FROM transfer AS other"
-        "   WHERE other.file = file.id AND other.destination = :destination))"
+        "   WHERE other.file = file.id AND other.destination = :destination"
+        "   AND other.state = 'confirmed'))"
         " AND NOT EXISTS (SELECT 1 FROM file"
         "  WHERE file.docking = transfer.docking AND file.held_by IS NOT NULL"
         "  AND NOT EXISTS (SELECT 1 FROM transfer AS other"

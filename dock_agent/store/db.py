@@ -114,6 +114,8 @@ def _look(conn: sqlite3.Connection, path: Path) -> None:
     row = conn.execute("SELECT 1 FROM sqlite_schema WHERE name = 'custody'")
     if row.fetchone() is None:
         raise NoDatabase(f"{path} is not set up; start the agent once")
+    if migrations.pending(Database(conn)):
+        raise StoreError(f"{path} is of an older version; start the agent once")
 
 
 def require_whole(conn: sqlite3.Connection) -> None:

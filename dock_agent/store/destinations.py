@@ -19,7 +19,8 @@ class DestinationRow:
     """One destination as the station remembers it. Times are aware UTC.
 
     `place` is where it is, as one string, and `marker` the id that was found or put
-    there; `capabilities` is JSON; `goodput` bytes a second, lately.
+    there; `capabilities` is JSON; `goodput` bytes a second, lately. `configured` is
+    whether the configuration names it, as whoever started last has read it.
     """
 
     name: DestinationName
@@ -37,6 +38,7 @@ class DestinationRow:
     capabilities: str
     goodput: int | None
     goodput_at: datetime | None
+    configured: bool
 
 
 @writer
@@ -195,4 +197,5 @@ def _row(row: sqlite3.Row) -> DestinationRow:
     times = ("link_since", "last_success", "last_failure", "try_after", "goodput_at")
     facts |= {column: _time(row[column]) for column in times}
     facts |= {"link": LinkState(row["link"]), "paused": bool(row["paused"])}
+    facts |= {"configured": bool(row["configured"])}
     return DestinationRow(**facts)

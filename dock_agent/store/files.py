@@ -4,10 +4,11 @@ import base64
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from dock_agent.clock import Instant
+from dock_agent.clock import Instant, stamp, unstamp
 from dock_agent.custody.chain import Event
 from dock_agent.errors import StoreError
 from dock_agent.recording import (
@@ -233,6 +234,29 @@ def counts(conn: sqlite3.Connection, docking: DockingId) -> dict[FileState, Tall
         (docking,),
     )
     return {FileState(r["state"]): Tally(r["files"], r["size"]) for r in rows}
+
+
+def taken_in(conn: sqlite3.Connection) -> Tally:
+    """Return how many files the vault holds, proved, and their bytes."""
+    row = conn.execute(
+        "SELECT count(*) AS files, coalesce(sum(size), 0) AS size FROM file"
+        " WHERE state = 'verified'"
+    ).fetchone()
+    return Tally(row["files"], row["size"])
+
+
+def daily_bytes(conn: sqlite3.Connection, since: datetime, now: datetime) -> float:
+    """Return how many bytes a day were taken in since then; 0 for no history."""
+    row = conn.execute(
+        "SELECT min(d.opened_at) AS first, coalesce(sum(f.size), 0) AS size"
+        " FROM docking AS d CROSS JOIN file AS f ON f.docking = d.id"  # in this order
+        " WHERE d.opened_at >= ? AND f.state = 'verified'",
+        (stamp(since),),
+    ).fetchone()
+    if row["first"] is None:
+        return 0.0
+    days = (now - unstamp(row["first"])).total_seconds() / 86_400
+    return float(row["size"] / days) if days >= 1 else 0.0
 
 
 def parts(conn: sqlite3.Connection, file_id: FileId) -> tuple[Digest, ...]:

@@ -106,7 +106,7 @@ def missed(conn: sqlite3.Connection, found: Transfer, reason: str, at: Instant) 
         " WHERE state IN ('queued', 'paused', 'refused')"
         " AND destination = :destination AND docking IN"
         "  (SELECT :docking UNION SELECT docking FROM file WHERE held_by = :file)"
-        " AND path LIKE '%/' || :seal",
+        " AND file IS NULL AND path LIKE '%/' || :seal",
         {
             "destination": found.destination,
             "seal": SIGNATURE,
@@ -153,45 +153,61 @@ def without_rows(
     return [DockingId(row["id"]) for row in rows]
 
 
-def listed(
-    conn: sqlite3.Connection, states: Collection[TransferState], limit: int
-) -> list[Transfer]:
-    """Return objects in these states, the longest queued first."""
+def unconfirmed(
+    conn: sqlite3.Connection, destination: DestinationName | None
+) -> list[TransferId]:
+    """Return the ids of all that is not confirmed, at one destination or at all."""
     rows = conn.execute(
-        "SELECT * FROM transfer WHERE state IN (SELECT value FROM json_each(?))"
-        " ORDER BY id LIMIT ?",
-        (json.dumps(list(states)), limit),
+        "SELECT id FROM transfer INDEXED BY transfer_unsent"
+        " WHERE state <> 'confirmed' AND (:name IS NULL OR destination = :name)"
+        " ORDER BY id",
+        {"name": destination},
     )
-    return [transfer(row) for row in rows.fetchall()]
+    return [TransferId(row["id"]) for row in rows]
 
 
 def _each(conn: sqlite3.Connection, which: Which, order: _Order, at: Instant) -> int:
     found = _which(conn, which, order.states)
-    for one in found:
-        seal = order.to is _S.QUEUED and one.path.endswith(f"/{SIGNATURE}")
-        conn.execute(
-            "UPDATE transfer SET state = ?, due = '', attempts = 0, failure = NULL"
-            " WHERE id = ?",
-            (_S.BLOCKED if seal else order.to, one.id),
-        )
-        if seal:  # it goes when all else is there, and no sooner
-            free_seals(conn, one.destination, one.docking, None)
-        facts = {"destination": one.destination, "key": one.key, "asked": order.asked}
-        custody.append(conn, Event("order", one.docking, facts), at)
+    seals = {one.id: one for one in found if order.to is _S.QUEUED and _is_seal(one)}
+    conn.executemany(
+        "UPDATE transfer SET state = ?, due = '', attempts = 0, failure = NULL"
+        " WHERE id = ?",
+        [(_S.BLOCKED if one.id in seals else order.to, one.id) for one in found],
+    )
+    custody.append_all(conn, [_asked(one, order) for one in found], at)
+    for seal in seals.values():  # it goes when all else is there, and no sooner
+        free_seals(conn, seal.destination, seal.docking, None)
     return len(found)
+
+
+def _is_seal(one: Transfer) -> bool:
+    """A file of the camera's may have that name, too."""
+    return one.file is None and one.path.endswith(f"/{SIGNATURE}")
+
+
+def _asked(one: Transfer, order: _Order) -> Event:
+    facts = {"destination": one.destination, "key": one.key, "asked": order.asked}
+    return Event("order", one.docking, facts)
 
 
 def _which(
     conn: sqlite3.Connection, which: Which, states: Collection[TransferState]
 ) -> list[Transfer]:
-    rows = conn.execute(
-        "SELECT * FROM transfer WHERE state IN (SELECT value FROM json_each(:states))"
-        " AND (:name IS NULL OR destination = :name)"
-        " AND (:ids = '[]' OR id IN (SELECT value FROM json_each(:ids)))",
-        {
-            "states": json.dumps(list(states)),
-            "name": which.destination,
-            "ids": json.dumps(list(which.ids)),
-        },
-    )
+    facts = {
+        "states": json.dumps(list(states)),
+        "name": which.destination,
+        "ids": json.dumps(list(which.ids)),
+    }
+    rows = conn.execute(OF_THESE if which.ids else OF_ALL, facts)
     return [transfer(row) for row in rows.fetchall()]
+
+
+OF_THESE = (
+    "SELECT * FROM transfer WHERE id IN (SELECT value FROM json_each(:ids))"
+    " AND state IN (SELECT value FROM json_each(:states))"
+    " AND (:name IS NULL OR destination = :name) ORDER BY id"
+)
+OF_ALL = OF_THESE.replace(
+    "WHERE id IN (SELECT value FROM json_each(:ids))",
+    "INDEXED BY transfer_unsent WHERE state <> 'confirmed'",
+)

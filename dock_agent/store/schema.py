@@ -185,4 +185,12 @@ CREATE TRIGGER custody_stands BEFORE UPDATE ON custody
 BEGIN SELECT RAISE (ABORT, 'the custody log is append-only'); END;
 """
 
-STEPS: tuple[tuple[str, str], ...] = (("0001_first", FIRST),)
+CONFIGURED = """
+ALTER TABLE destination ADD COLUMN configured INTEGER NOT NULL DEFAULT 1
+    CHECK (configured IN (0, 1));       -- 0: the configuration names it no longer
+"""
+
+STEPS: tuple[tuple[str, str], ...] = (
+    ("0001_first", FIRST),
+    ("0002_configured", CONFIGURED),
+)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from dock_agent.clock import stamp, unstamp
+from dock_agent.clock import unstamp
 from dock_agent.errors import StoreError
 from dock_agent.recording import (
     CameraId,
@@ -16,20 +16,24 @@ from dock_agent.recording import (
     RecordingId,
     TransferState,
 )
-from dock_agent.store.files import Tally, shown
+from dock_agent.store.files import shown
 
 LAST = ("~", RecordingId("~"))  # sorts after every time and every ULID
 
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
-    """The transfers in one state: how many, bytes, when the oldest was queued."""
+    """The transfers in one state: how many, bytes, when the oldest was queued.
+
+    `configured` is whether the configuration still names their destination.
+    """
 
     destination: str
     state: TransferState
     count: int
     size: int
     oldest: datetime | None
+    configured: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,11 @@ class DockingLine:
 
 @dataclass(frozen=True, slots=True)
 class FileLine:
-    """One file with its state at each destination. `name` is text for people."""
+    """One file with its state at each destination. `name` is text for people.
+
+    `formerly` is what was said of it where the station does not look any more: at
+    destinations that the configuration no longer names. It vouches for nothing.
+    """
 
     id: FileId
     docking: DockingId
@@ -72,6 +80,7 @@ class FileLine:
     state: FileState
     reason: str | None
     destinations: dict[str, str]
+    formerly: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +109,12 @@ class Search:
 def queue(conn: sqlite3.Connection) -> list[QueueLine]:
     """Sum up the unconfirmed transfers of each destination by state."""
     rows = conn.execute(
-        "SELECT *, (SELECT min(created_at) FROM transfer WHERE state <> 'confirmed'"
-        "  AND state = backlog.state AND destination = backlog.destination) AS oldest"
-        " FROM backlog WHERE state NOT IN ('confirmed', 'withdrawn') AND count > 0"
-        " ORDER BY destination, state"
+        "SELECT backlog.*, configured, (SELECT min(created_at) FROM transfer"
+        "  WHERE state <> 'confirmed' AND state = backlog.state"
+        "  AND destination = backlog.destination) AS oldest"
+        " FROM backlog JOIN destination ON name = backlog.destination"
+        " WHERE state NOT IN ('confirmed', 'withdrawn') AND count > 0"
+        " ORDER BY backlog.destination, state"
     )
     return [
         QueueLine(
@@ -112,6 +123,7 @@ def queue(conn: sqlite3.Connection) -> list[QueueLine]:
             row["count"],
             row["size"],
             unstamp(row["oldest"]),
+            bool(row["configured"]),
         )
         for row in rows
     ]
@@ -140,29 +152,6 @@ def owed(conn: sqlite3.Connection) -> list[Owed]:
         )
         for row in rows
     ]
-
-
-def daily_bytes(conn: sqlite3.Connection, since: datetime, now: datetime) -> float:
-    """Return how many bytes a day were taken in since then; 0 for no history."""
-    row = conn.execute(
-        "SELECT min(d.opened_at) AS first, coalesce(sum(f.size), 0) AS size"
-        " FROM docking AS d CROSS JOIN file AS f ON f.docking = d.id"  # in this order
-        " WHERE d.opened_at >= ? AND f.state = 'verified'",
-        (stamp(since),),
-    ).fetchone()
-    if row["first"] is None:
-        return 0.0
-    days = (now - unstamp(row["first"])).total_seconds() / 86_400
-    return float(row["size"] / days) if days >= 1 else 0.0
-
-
-def taken_in(conn: sqlite3.Connection) -> Tally:
-    """Return how many files the vault holds, proved, and their bytes."""
-    row = conn.execute(
-        "SELECT count(*) AS files, coalesce(sum(size), 0) AS size FROM file"
-        " WHERE state = 'verified'"
-    ).fetchone()
-    return Tally(row["files"], row["size"])
 
 
 def dockings(
@@ -246,7 +235,8 @@ def custody_of_file(conn: sqlite3.Connection, ident: FileId) -> list[str]:
     rows = conn.execute(
         "SELECT line, json_extract(line, '$.facts.file') AS file FROM custody"
         " WHERE docking = :docking"
-        " AND (json_extract(line, '$.kind') NOT IN ('confirmed', 'refused')"
+        " AND (json_extract(line, '$.kind') NOT IN ('confirmed', 'refused',"
+        "   'withdrawn', 'order', 'lost there', 'sent before')"
         "  OR json_extract(line, '$.facts.key')"
         "  IN (SELECT key FROM transfer WHERE file = :ident))"
         " AND (file IS NULL OR file = :stored) ORDER BY docking_seq",
@@ -280,15 +270,20 @@ def _files(conn: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> list[FileLi
             sha256=row["sha256"],
             state=FileState(row["state"]),
             reason=row["reason"],
-            destinations=_destinations(conn, row["held_by"] or row["id"]),
+            destinations=_destinations(conn, row["held_by"] or row["id"], named=True),
+            formerly=_destinations(conn, row["held_by"] or row["id"], named=False),
         )
         for row in list(rows)
     ]
 
 
-def _destinations(conn: sqlite3.Connection, ident: int) -> dict[str, str]:
+def _destinations(
+    conn: sqlite3.Connection, ident: int, *, named: bool
+) -> dict[str, str]:
     rows = conn.execute(
-        "SELECT destination, state FROM transfer WHERE file = ? ORDER BY 1", (ident,)
+        "SELECT destination, state FROM transfer JOIN destination"
+        " ON name = destination WHERE file = ? AND configured = ? ORDER BY 1",
+        (ident, named),
     )
     return {row["destination"]: row["state"] for row in rows}
 

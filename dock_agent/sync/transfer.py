@@ -20,6 +20,8 @@ class TransferMove(StrEnum):
     HELD_BACK = "held back"  # a person says: not now
     LET_GO = "let go"  # a person says: now
     SET_ASIDE = "set aside"  # our own copy was quarantined
+    GIVEN_UP = "given up"  # a person says: not to this destination, which is left out
+    NAMED_AGAIN = "named again"  # the configuration names its destination again
 
 
 _S, _M = TransferState, TransferMove
@@ -39,4 +41,9 @@ MOVES: Mapping[tuple[TransferState, TransferMove], TransferState] = {
         (s, _M.SET_ASIDE): _S.WITHDRAWN
         for s in (_S.QUEUED, _S.SENDING, _S.REFUSED, _S.PAUSED)
     },
+    **{
+        (s, _M.GIVEN_UP): _S.WITHDRAWN
+        for s in (_S.BLOCKED, _S.QUEUED, _S.SENDING, _S.REFUSED, _S.PAUSED)
+    },
+    (_S.WITHDRAWN, _M.NAMED_AGAIN): _S.QUEUED,
 }

@@ -13,13 +13,15 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from dock_agent.clock import Clock, ulid
 from dock_agent.errors import DockError, SyncError
 from dock_agent.recording import DestinationName
-from dock_agent.store import backlog, destinations, transfers
+from dock_agent.store import backlog, configured, destinations, transfers
 from dock_agent.store.db import transaction
+from dock_agent.store.destinations import DestinationRow
 from dock_agent.store.transfers import Claim
 from dock_agent.sync.backfill import backfill
 from dock_agent.sync.carry import (
@@ -82,10 +84,12 @@ class Worker:
         object.__setattr__(self, "carrier", carrier)
 
     def begin(self, conn: sqlite3.Connection, kinds: Mapping[str, str]) -> None:
-        """Know every destination, and queue what was sealed before it was known."""
-        for name, lane in self.lanes.items():
-            with transaction(conn):
+        """Know every destination, and no other; queue what was sealed before that."""
+        with transaction(conn):
+            for name, lane in self.lanes.items():
                 destinations.ensure(conn, name, kinds[name], lane.place)
+            configured.tell(conn, self.lanes, self.clock.now())
+        for name in self.lanes:
             self.fill(conn, name)
 
     def fill(self, conn: sqlite3.Connection, name: DestinationName) -> None:
@@ -102,7 +106,7 @@ class Worker:
         """Send one object that is due, and commit what came of it."""
         lane, row = self.lanes[name], destinations.get(conn, name)
         now = self.clock.now().utc
-        if self.stop.is_set() or row.paused or resting(row.try_after, now):
+        if self.stop.is_set() or _is_still(row, now):
             return Outcome.IDLE
         metered = self.network.is_metered()
         allowed = lane.policy.allowed(now, metered=metered)
@@ -192,9 +196,17 @@ class Worker:
         if self.clock.now().monotonic_ns - self.filled.get(name, 0) > FILL_EVERY_NS:
             self.fill(conn, name)
         row = destinations.get(conn, name)
-        if row.paused or resting(row.try_after, self.clock.now().utc):
+        if _is_still(row, self.clock.now().utc):
             return
         try:
             Reconciler(self.vault, self.clock).look(conn, name, self.lanes[name])
         except SyncError as error:
             self.contact.failed(conn, name, error)
+
+
+def _is_still(row: DestinationRow, now: datetime) -> bool:
+    """Whether nothing goes there now.
+
+    One that is not configured was left out by whoever started later than this worker.
+    """
+    return not row.configured or row.paused or resting(row.try_after, now)

@@ -13,10 +13,11 @@ from dock_agent.bays.machine import Bay
 from dock_agent.clock import Instant, stamp
 from dock_agent.config import Config
 from dock_agent.recording import BayName, BayState, Colour, LinkState
-from dock_agent.store import backlog, destinations, views
+from dock_agent.store import backlog, destinations, files, views
 from dock_agent.store.db import reading
 from dock_agent.watch.eta import Pace
 from dock_agent.watch.status import (
+    LEFT_OUT,
     BayStatus,
     Link,
     Owed,
@@ -91,7 +92,7 @@ def _status(
     bays: tuple[BayStatus, ...],
     at: Instant,
 ) -> Status:
-    room = _room(config, conn, at.utc)
+    room, waiting = _room(config, conn, at.utc), backlog.by_destination(conn)
     said = verdict(bays, live=True, refusal=refusal(room, bays))
     return Status(
         station=config.station.id,
@@ -103,7 +104,11 @@ def _status(
         verdict=Verdict(key=said.key, text=said.text, tone=said.tone),
         bays=bays,
         queue=_queue(conn, at.utc),
-        links=tuple(_link(row) for row in destinations.every(conn)),
+        links=tuple(
+            _link(row, waiting.get(row.name, 0))
+            for row in destinations.every(conn)
+            if row.configured or row.name in waiting
+        ),
         vault=room,
         owed=tuple(_owed(row) for row in views.owed(conn)),
     )
@@ -117,14 +122,15 @@ def _queue(conn: sqlite3.Connection, now: datetime) -> Queue:
         bytes=waiting.size,
         oldest_age_s=None if age is None else max(0.0, round(age)),
         refused=waiting.refused,
+        stranded=waiting.stranded,
     )
 
 
-def _link(row: destinations.DestinationRow) -> Link:
+def _link(row: destinations.DestinationRow, waiting: int) -> Link:
     return Link(
         name=row.name,
         kind=row.kind,
-        state=row.link,
+        state=row.link if row.configured else LEFT_OUT,
         since=_text(row.link_since),
         last_success=_text(row.last_success),
         last_failure=_text(row.last_failure),
@@ -132,6 +138,7 @@ def _link(row: destinations.DestinationRow) -> Link:
         try_after=_text(row.try_after),
         paused=row.paused,
         goodput=row.goodput,
+        waiting=waiting,
     )
 
 
@@ -147,7 +154,7 @@ def _owed(row: views.Owed) -> Owed:
 
 def _room(config: Config, conn: sqlite3.Connection, now: datetime) -> Room:
     free, total = _space(config.vault_path)
-    daily = views.daily_bytes(conn, now - HISTORY, now)
+    daily = files.daily_bytes(conn, now - HISTORY, now)
     spare = max(0, free - config.vault.reserve_bytes)
     return Room(
         free_bytes=free,

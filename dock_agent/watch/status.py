@@ -15,6 +15,7 @@ from dock_agent.clock import Instant, stamp, unstamp
 from dock_agent.recording import BayName, BayState, CameraId, Colour
 
 FRESH = timedelta(seconds=5)  # a snapshot older than this is not live
+LEFT_OUT = "not configured"  # instead of a link's state: nobody asks how it is
 
 
 class BayStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,18 +40,24 @@ class BayStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
-    """What still has to reach a destination."""
+    """What still has to reach a destination.
+
+    Of `waiting`, a person must look at `refused`, and at `stranded`: it waits for a
+    destination that the configuration no longer names.
+    """
 
     waiting: int
     bytes: int
     oldest_age_s: float | None
     refused: int
+    stranded: int = 0
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """The way to one destination; `failure` is in words.
 
-    `goodput` is bytes a second, lately; `try_after` until when it rests.
+    `goodput` is bytes a second, lately; `try_after` until when it rests; `waiting`
+    is how many objects wait for it. `state` is a `LinkState`, or `LEFT_OUT`.
     """
 
     name: str
@@ -63,6 +70,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     try_after: str | None = None
     paused: bool = False
     goodput: int | None = None
+    waiting: int = 0
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +139,17 @@ def bay_status(bay: Bay, since: datetime, eta_s: float | None) -> BayStatus:
         code=bay.code,
         reason=bay.reason,
         since=stamp(since),
+    )
+
+
+def left_out(name: str, waiting: int) -> str:
+    """Say what waits for a destination that is left out, and what to do about it."""
+    if not waiting:
+        return "not configured any more; nothing waits for it"
+    count = "1 file waits" if waiting == 1 else f"{waiting} files wait"
+    return (
+        f"not configured any more: {count} for it. Put it back into the"
+        f" configuration, or `dock-agent destinations withdraw {name}`"
     )
 
 

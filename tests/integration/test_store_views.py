@@ -1,5 +1,6 @@
 """What the pages read: the right facts, found through indexes."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,11 +16,23 @@ from dock_agent.recording import (
     FileId,
     FileState,
     RecordingId,
+    TransferId,
+    TransferState,
 )
-from dock_agent.store import backlog, files, inventory, recordings, views
+from dock_agent.store import (
+    backlog,
+    configured,
+    files,
+    inventory,
+    orders,
+    recordings,
+    views,
+)
+from dock_agent.store.configured import Withdrawal
 from dock_agent.store.db import transaction
 from dock_agent.store.files import Tally
 from dock_agent.store.inventory import Listing, NewFile
+from dock_agent.store.orders import Which
 from dock_agent.store.recordings import NewRecording
 from dock_agent.store.views import Search
 from support.books import CAMERA, MAIN, NAS, Books, ident
@@ -178,6 +191,29 @@ def test_a_file_s_log_is_its_docking_s_and_its_own_and_nobody_else_s(
     assert not any("x/data" in line for line in lines)
 
 
+def test_what_a_person_says_of_another_file_is_not_in_a_file_s_log(
+    books: Books,
+) -> None:
+    docking = books.open()
+    (file, twin) = books.inventory(docking, ["0001.MP4", "0002.MP4"])
+    for one in (file, twin):
+        books.prove(one)
+        books.name(one)
+    with transaction(books.conn):
+        orders.hold_back(books.conn, Which(ids=[TransferId(2)]), books.at)
+        configured.tell(books.conn, [], books.at)
+        order = Withdrawal(MAIN, "A. Chief", "scrapped", although_nowhere_else=True)
+        configured.withdraw(books.conn, order, books.at)
+
+    kinds = [
+        [json.loads(line)["kind"] for line in views.custody_of_file(books.conn, one)]
+        for one in (file, twin)
+    ]
+
+    assert kinds[0] == ["docked", "listed", "verified", "withdrawn"]
+    assert kinds[1] == ["docked", "listed", "verified", "order", "withdrawn"]
+
+
 def test_a_file_s_log_tells_of_its_docking_s_seal(books: Books) -> None:
     docking = books.open()
     (file,) = books.inventory(docking, ["0001.MP4"])
@@ -230,27 +266,30 @@ def test_the_rate_of_intake_needs_a_day_of_history(books: Books) -> None:
     books.verified(books.open())
 
     def rate(after: timedelta) -> float:
-        return views.daily_bytes(books.conn, begin, begin + after)
+        return files.daily_bytes(books.conn, begin, begin + after)
 
     assert rate(timedelta(hours=23)) == 0.0
     assert rate(timedelta(days=2)) == 2500.0
     later = begin + timedelta(days=30)
-    assert views.daily_bytes(books.conn, later, later) == 0.0
+    assert files.daily_bytes(books.conn, later, later) == 0.0
 
 
 def test_what_was_taken_in_is_what_is_verified(books: Books) -> None:
     books.verified(books.open())
     books.inventory(ident(1), ["b"])
 
-    assert views.taken_in(books.conn) == Tally(1, 5000)
+    assert files.taken_in(books.conn) == Tally(1, 5000)
 
 
 VIEWS: dict[str, Callable[[Books], object]] = {
     "queue": lambda b: views.queue(b.conn),
     "waiting": lambda b: backlog.waiting(b.conn),
+    "by destination": lambda b: backlog.by_destination(b.conn),
+    "moving": lambda b: backlog.moving(b.conn),
+    "listed": lambda b: backlog.listed(b.conn, [TransferState.QUEUED], 5),
     "confirmed": lambda b: backlog.confirmed(b.conn),
     "owed": lambda b: views.owed(b.conn),
-    "rate": lambda b: views.daily_bytes(b.conn, b.at.utc, b.at.utc),
+    "rate": lambda b: files.daily_bytes(b.conn, b.at.utc, b.at.utc),
     "dockings": lambda b: views.dockings(b.conn, before=ident(2)),
     "recordings": lambda b: views.recordings(
         b.conn, Search(after=("2026", RecordingId("x")))
@@ -259,7 +298,7 @@ VIEWS: dict[str, Callable[[Books], object]] = {
     "file": lambda b: views.file(b.conn, FileId(1)),
     "custody": lambda b: views.custody_of_file(b.conn, FileId(1)),
 }
-WALKED = {"backlog", "camera", "d", "recording"}  # few rows, or to a limit
+WALKED = {"backlog", "camera", "d", "json_each", "recording"}  # few, or to a limit
 
 
 @pytest.mark.parametrize("name", VIEWS)

@@ -265,6 +265,40 @@ def test_a_seal_that_a_person_lets_go_waits_for_the_rest_all_the_same(
     assert seal["state"] == S.QUEUED
 
 
+def test_a_camera_s_file_that_is_called_as_a_seal_is_tried_again_like_any_other(
+    tmp_path: Path,
+) -> None:
+    books = Books(tmp_path)
+    books.open()
+    books.verified(ident(1), SIGNATURE)
+    held = books.claimed()
+    with transaction(books.conn):
+        transfers.refuse(books.conn, held, "no", books.at)
+
+    with transaction(books.conn):
+        orders.ask_again(books.conn, Which(MAIN), books.at)
+
+    assert books.claimed().key.endswith(f"data/{SIGNATURE}")
+    books.close()
+
+
+def test_a_camera_s_file_that_is_called_as_a_seal_does_not_wait_for_what_was_lost(
+    tmp_path: Path,
+) -> None:
+    books = Books(tmp_path)
+    books.open()
+    books.verified(ident(1))
+    lost = books.claimed()
+    books.confirm(lost)
+    books.verified(ident(1), SIGNATURE)
+
+    with transaction(books.conn):
+        orders.missed(books.conn, lost, "it is no longer there", books.at)
+
+    assert set(states(books.conn).values()) == {S.QUEUED}
+    books.close()
+
+
 def test_a_vault_that_is_not_there_is_no_broken_bag(
     station: Station, tmp_path: Path
 ) -> None:

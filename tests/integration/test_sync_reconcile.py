@@ -7,7 +7,7 @@ import pytest
 
 from dock_agent.errors import Barred, NotTaken, Refused, SyncError
 from dock_agent.recording import TransferState
-from dock_agent.store import custody, orders
+from dock_agent.store import custody, orders, transfers
 from dock_agent.store.db import connect, transaction
 from dock_agent.sync.destination import Look, Object, Progress
 from dock_agent.sync.lane import Lane
@@ -210,7 +210,8 @@ def test_an_object_that_has_another_etag_is_read_again(
 
 def test_what_was_queued_again_meanwhile_is_not_called_lost(bench: Outbox) -> None:
     bench.queue.docking(1, [10])
-    found = orders.listed(bench.conn, [TransferState.QUEUED], 1)[0]
+    rows = bench.conn.execute("SELECT * FROM transfer WHERE state = 'queued'")
+    found = transfers.transfer(rows.fetchone())
 
     with transaction(bench.conn):
         orders.missed(bench.conn, found, "it is no longer there", bench.clock.now())

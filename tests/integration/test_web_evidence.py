@@ -9,11 +9,16 @@ from flask.testing import FlaskClient
 
 from dock_agent.clock import stamp
 from dock_agent.config import Config
+from dock_agent.recording import LinkState
+from dock_agent.store import configured, destinations
+from dock_agent.store.db import transaction
+from dock_agent.watch.compose import Watcher
 from support.boards import (
     NOW,
     OFFLINE,
     StillClock,
     copying,
+    instant,
     mixed,
     show,
     station,
@@ -23,6 +28,7 @@ from support.evidence import (
     AT,
     CAMERA,
     HOSTILE,
+    MAIN,
     Held,
     confirmed,
     interrupted,
@@ -66,6 +72,45 @@ def test_it_sees_what_is_stuck_since_when_and_why(
     assert "main queued 1 5.0 MB under 1 min" in page
     assert f"{CAMERA} left bay 2 at 0 of 1 files" in page
     assert f"{numbered(2)} {CAMERA} 2 interrupted" in page
+
+
+def test_what_waits_for_a_destination_that_is_left_out_is_for_it_to_see(
+    client: FlaskClient, config: Config
+) -> None:
+    with store(config) as conn:
+        offloaded(conn, 1)
+        with transaction(conn):
+            destinations.answered(conn, MAIN, LinkState.ONLINE, AT)
+            configured.tell(conn, [], AT)
+        show(config, Watcher(config).look(conn, {}, instant(NOW)))
+
+    page, board = words(client, "/it"), words(client, "/")
+    figures = client.get("/metrics").text
+
+    assert "main s3 not configured any more: 1 file waits for it. Put it back" in page
+    assert "main (not configured any more) queued 1" in page
+    assert "online" not in page
+    assert "1 needs IT" in board
+    assert "Connected" not in board
+    assert "dock_transfers_stranded 1.0" in figures
+    assert 'dock_link_up{destination="main"} 0.0' in figures
+
+
+def test_a_confirmation_where_nobody_looks_any_more_is_shown_as_one_of_then(
+    client: FlaskClient, config: Config
+) -> None:
+    with store(config) as conn:
+        held = offloaded(conn, 1)
+        confirmed(conn, held)
+        with transaction(conn):
+            configured.tell(conn, [], AT)
+        show(config, Watcher(config).look(conn, {}, instant(NOW)))
+
+    page = words(client, f"/files/{held.file}")
+
+    assert "At main (not configured any more) confirmed then" in page
+    assert "At main confirmed" not in page
+    assert "Everything" not in words(client, "/")
 
 
 def test_it_is_not_told_to_fetch_a_camera_that_sits_in_its_bay(

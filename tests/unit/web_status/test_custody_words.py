@@ -70,3 +70,16 @@ def test_reasons_are_part_of_the_sentence_and_cannot_hide() -> None:
 
 def test_a_kind_without_a_sentence_is_named_as_it_is() -> None:
     assert sentence("tree head", {"size": 5}) == "tree head."
+
+
+def test_an_order_that_gives_a_file_up_says_what_it_may_cost() -> None:
+    facts = {"destination": "nas", "key": "k", "reason": "scrapped"}
+
+    told = sentence("withdrawn", facts | {"nowhere_else": True, "may_be_there": True})
+    elsewhere = sentence("withdrawn", facts | {"nowhere_else": False})
+
+    assert told == (
+        "It is not sent to nas any more, as a person ordered: scrapped."
+        " No other destination had confirmed it. It may be there all the same."
+    )
+    assert elsewhere.endswith("scrapped.")

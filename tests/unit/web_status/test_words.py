@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from dock_agent.recording import BayState, LinkState
-from dock_agent.watch.status import BayStatus, Queue, Status
+from dock_agent.watch.status import LEFT_OUT, BayStatus, Queue, Status
 from support.boards import (
     FULL,
     NOW,
@@ -99,6 +99,22 @@ def test_the_network_has_a_word_for_each_state(
     state: LinkState, words: tuple[str, str]
 ) -> None:
     assert link_words((msgspec.structs.replace(ONLINE, state=state),)) == words
+
+
+LEFT = msgspec.structs.replace(ONLINE, name="nas", state=LEFT_OUT, waiting=5)
+
+
+def test_a_destination_that_is_left_out_is_no_network() -> None:
+    assert link_words((LEFT,)) == ("", "none")
+    assert link_words((OFFLINE, LEFT)) == link_words((OFFLINE,))
+
+
+def test_what_waits_for_a_destination_that_is_left_out_needs_it() -> None:
+    stranded = Queue(waiting=8, bytes=5, oldest_age_s=None, refused=1, stranded=5)
+
+    told = queue(queue=stranded, links=(ONLINE, LEFT))
+
+    assert told == "2 objects to send · 6 need IT"
 
 
 def waiting(count: int, refused: int = 0, age_s: float | None = None) -> Queue:
