@@ -14,22 +14,10 @@ from dock_agent.recording import (
     FileId,
     FileState,
     RecordingId,
-    TransferState,
 )
 from dock_agent.store.files import Tally, shown
 
 LAST = ("~", RecordingId("~"))  # sorts after every time and every ULID
-
-
-@dataclass(frozen=True, slots=True)
-class QueueLine:
-    """The transfers in one state: how many, bytes, when the oldest was queued."""
-
-    destination: str
-    state: TransferState
-    count: int
-    size: int
-    oldest: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +83,6 @@ class Search:
     text: str | None = None
     after: tuple[str, RecordingId] | None = None
     limit: int = 50
-
-
-def queue(conn: sqlite3.Connection) -> list[QueueLine]:
-    """Sum up the unconfirmed transfers of each destination by state."""
-    rows = conn.execute(
-        "SELECT *, (SELECT min(created_at) FROM transfer WHERE state <> 'confirmed'"
-        "  AND state = backlog.state AND destination = backlog.destination) AS oldest"
-        " FROM backlog WHERE state NOT IN ('confirmed', 'withdrawn') AND count > 0"
-        " ORDER BY destination, state"
-    )
-    return [
-        QueueLine(
-            row["destination"],
-            TransferState(row["state"]),
-            row["count"],
-            row["size"],
-            unstamp(row["oldest"]),
-        )
-        for row in rows
-    ]
 
 
 def owed(conn: sqlite3.Connection) -> list[Owed]:

@@ -246,7 +246,7 @@ def test_what_was_taken_in_is_what_is_verified(books: Books) -> None:
 
 
 VIEWS: dict[str, Callable[[Books], object]] = {
-    "queue": lambda b: views.queue(b.conn),
+    "queue": lambda b: backlog.queue(b.conn, b.at.utc),
     "waiting": lambda b: backlog.waiting(b.conn),
     "confirmed": lambda b: backlog.confirmed(b.conn),
     "owed": lambda b: views.owed(b.conn),
@@ -259,7 +259,7 @@ VIEWS: dict[str, Callable[[Books], object]] = {
     "file": lambda b: views.file(b.conn, FileId(1)),
     "custody": lambda b: views.custody_of_file(b.conn, FileId(1)),
 }
-WALKED = {"backlog", "camera", "d", "recording"}  # few rows, or to a limit
+WALKED = {"b", "backlog", "camera", "d", "recording"}  # few rows, or to a limit
 
 
 @pytest.mark.parametrize("name", VIEWS)
