@@ -12,13 +12,13 @@ from msgspec.structs import replace as replaced
 from dock_agent.bays.machine import Bay
 from dock_agent.clock import Instant, stamp
 from dock_agent.config import Config
-from dock_agent.recording import BayName, BayState, Colour, LinkState
+from dock_agent.recording import BayName, BayState, Colour
 from dock_agent.store import backlog, destinations, views
 from dock_agent.store.db import reading
 from dock_agent.watch.eta import Pace
+from dock_agent.watch.links import link
 from dock_agent.watch.status import (
     BayStatus,
-    Link,
     Owed,
     Queue,
     Room,
@@ -103,7 +103,7 @@ def _status(
         verdict=Verdict(key=said.key, text=said.text, tone=said.tone),
         bays=bays,
         queue=_queue(conn, at.utc),
-        links=tuple(_link(row) for row in destinations.every(conn)),
+        links=tuple(link(config, row, at.utc) for row in destinations.every(conn)),
         vault=room,
         owed=tuple(_owed(row) for row in views.owed(conn)),
     )
@@ -117,21 +117,6 @@ def _queue(conn: sqlite3.Connection, now: datetime) -> Queue:
         bytes=waiting.size,
         oldest_age_s=None if age is None else max(0.0, round(age)),
         refused=waiting.refused,
-    )
-
-
-def _link(row: destinations.DestinationRow) -> Link:
-    return Link(
-        name=row.name,
-        kind=row.kind,
-        state=row.link,
-        since=_text(row.link_since),
-        last_success=_text(row.last_success),
-        last_failure=_text(row.last_failure),
-        failure=row.failure if row.link is not LinkState.ONLINE else None,
-        try_after=_text(row.try_after),
-        paused=row.paused,
-        goodput=row.goodput,
     )
 
 
@@ -163,7 +148,3 @@ def _space(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else stamp(moment)

@@ -6,6 +6,7 @@ small file with it; the page reads that file and never talks to the agent.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
@@ -47,10 +48,26 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
 
 
+class Sends(StrEnum):
+    """What the configuration lets go to a destination just now."""
+
+    ALL = "all"
+    MARKED = "marked"  # its window is closed, or the link costs
+    NOTHING = "nothing"  # the same
+    REMOVED = "removed"  # it is no longer in the configuration
+
+    @classmethod
+    def of(cls, priorities: int) -> "Sends":
+        """Return what so many priorities are; the marked ones are the first."""
+        return (cls.NOTHING, cls.MARKED, cls.ALL)[priorities]
+
+
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """The way to one destination; `failure` is in words.
 
-    `goodput` is bytes a second, lately; `try_after` until when it rests.
+    A link that is not known may have been: then nothing was heard of the sending
+    process since `since`. `goodput` is bytes a second both ways, in the last minute;
+    `try_after` until when it rests; `changes_at` when a window opens or closes.
     """
 
     name: str
@@ -63,6 +80,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     try_after: str | None = None
     paused: bool = False
     goodput: int | None = None
+    sends: Sends = Sends.ALL
+    changes_at: str | None = None
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
