@@ -1,15 +1,18 @@
 """IT's page: what is stuck, since when and why, and how much room is left."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Blueprint, render_template, request
 
 from dock_agent.away import away
 from dock_agent.config import Config
 from dock_agent.errors import StoreError
-from dock_agent.store import views
+from dock_agent.store import backlog, views
+from dock_agent.store.backlog import QueueLine
 from dock_agent.store.db import reading
-from dock_agent.store.views import DockingLine, Owed, QueueLine
+from dock_agent.store.views import DockingLine, Owed
+from dock_agent.watch.spoken import spoken
 from web_status.facts import Facts
 from web_status.visitor import require_local
 
@@ -35,14 +38,16 @@ def blueprint(facts: Facts) -> Blueprint:
 
     @routes.get("/it")
     def page() -> str:
-        seen, known = facts.seen(), remembered(facts.config)
+        seen, known = facts.seen(), remembered(facts.config, facts.now())
         bays = seen.status.bays if seen.live and seen.status else ()
+        links = seen.status.links if seen.status else ()
         return render_template(
             "it.html",
             seen=seen,
             ports=ports,
             remembered=known,
             owed=away(known.owed, bays),
+            links=tuple(spoken(link, facts.now(), facts.config.zone) for link in links),
             now=facts.now(),
             station=facts.config.station.id,
         )
@@ -50,13 +55,13 @@ def blueprint(facts: Facts) -> Blueprint:
     return routes
 
 
-def remembered(config: Config) -> Remembered:
+def remembered(config: Config, now: datetime) -> Remembered:
     """Read what the page shows of the store, or why it cannot be read."""
     try:
         with reading(config.store_path) as conn:
             latest = views.dockings(conn, limit=LATEST)
             return Remembered(
-                queue=tuple(views.queue(conn)),
+                queue=tuple(backlog.queue(conn, now)),
                 owed=tuple(views.owed(conn)),
                 stopped=tuple(each for each in latest if each.state in STOPPED),
             )

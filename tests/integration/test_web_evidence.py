@@ -4,6 +4,7 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from flask.testing import FlaskClient
 
@@ -12,6 +13,7 @@ from dock_agent.config import Config
 from support.boards import (
     NOW,
     OFFLINE,
+    ONLINE,
     StillClock,
     copying,
     mixed,
@@ -66,6 +68,34 @@ def test_it_sees_what_is_stuck_since_when_and_why(
     assert "main queued 1 5.0 MB under 1 min" in page
     assert f"{CAMERA} left bay 2 at 0 of 1 files" in page
     assert f"{numbered(2)} {CAMERA} 2 interrupted" in page
+
+
+def test_it_is_told_what_to_do_about_a_link(
+    client: FlaskClient, config: Config
+) -> None:
+    with store(config):
+        show(config, status(mixed(), links=(OFFLINE,)))
+
+    page = client.get("/it").text
+
+    assert "It has not answered for under 1 min." in page
+    assert "<code>dock-agent destinations test</code> says more" in page
+
+
+def test_a_link_of_a_status_that_is_not_live_has_no_rate(config: Config) -> None:
+    fast = msgspec.structs.replace(ONLINE, goodput=5_000_000)
+    clock = StillClock()
+    client = create_app(config, clock).test_client()
+    with store(config):
+        show(config, status(mixed(), links=(fast,)))
+
+    live = words(client, "/it")
+    clock.advance(6)
+    stale = words(client, "/it")
+
+    assert "5.0 MB/s" in live
+    assert "5.0 MB/s" not in stale
+    assert "As the agent last said: it may be otherwise now." in stale
 
 
 def test_it_is_not_told_to_fetch_a_camera_that_sits_in_its_bay(
