@@ -61,6 +61,7 @@ def _add_filters(app: Flask, config: Config) -> None:
         "age": age,
         "ago": ago,
         "code": commands,
+        "lasts": durations.lasts_words,
         "moment": moment,
         "shown": shown,
         "size": size,

@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request
 from dock_agent.away import away
 from dock_agent.config import Config
 from dock_agent.errors import StoreError
+from dock_agent.recording import TransferState
 from dock_agent.store import backlog, views
 from dock_agent.store.backlog import QueueLine
 from dock_agent.store.db import reading
@@ -18,6 +19,18 @@ from web_status.visitor import require_local
 
 LATEST = 50  # dockings looked at for ones that were interrupted
 STOPPED = frozenset({"interrupted", "waiting", "fault"})
+MEANS = {
+    TransferState.BLOCKED: "A docking's signature: it goes when all else is there.",
+    TransferState.QUEUED: "It goes as soon as the link and the windows let it.",
+    TransferState.SENDING: "It is on its way.",
+    TransferState.REFUSED: (
+        "A person must look: `dock-agent transfers list --state refused` names it,"
+        " `dock-agent transfers retry` sends it again."
+    ),
+    TransferState.PAUSED: (
+        "A person holds it back: `dock-agent transfers resume` lets it go."
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +41,12 @@ class Remembered:
     owed: tuple[Owed, ...] = ()
     stopped: tuple[DockingLine, ...] = ()
     trouble: str | None = None
+
+    @property
+    def oldest(self) -> datetime | None:
+        """Return when the first of all that waits was queued."""
+        times = (line.oldest for line in self.queue)
+        return min((t for t in times if t is not None), default=None)
 
 
 def blueprint(facts: Facts) -> Blueprint:
@@ -41,13 +60,15 @@ def blueprint(facts: Facts) -> Blueprint:
         seen, known = facts.seen(), remembered(facts.config, facts.now())
         bays = seen.status.bays if seen.live and seen.status else ()
         links = seen.status.links if seen.status else ()
+        at = facts.now() if seen.live or seen.since is None else seen.since
         return render_template(
             "it.html",
             seen=seen,
             ports=ports,
             remembered=known,
             owed=away(known.owed, bays),
-            links=tuple(spoken(link, facts.now(), facts.config.zone) for link in links),
+            links=tuple(spoken(link, at, facts.config.zone) for link in links),
+            means=MEANS,
             now=facts.now(),
             station=facts.config.station.id,
         )

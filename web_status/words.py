@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from dock_agent.away import away
-from dock_agent.durations import age_words, clock_words, size_words
+from dock_agent.durations import age_words, clock_words, lasts_words, size_words
 from dock_agent.recording import BayState, CameraId, LinkState
 from dock_agent.watch.spoken import is_untried
 from dock_agent.watch.status import Link, Owed, Room, Sends, Status, label
@@ -194,4 +194,4 @@ def room_words(vault: Room) -> str:
     room = f"Room for {size_words(usable(vault))}"
     if vault.days_left is None:
         return room
-    return f"{room}, about {age_words(vault.days_left * 86400)}"
+    return f"{room}, {lasts_words(vault.days_left)}"

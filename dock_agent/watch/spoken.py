@@ -98,16 +98,16 @@ def _unknown(seen: _Seen) -> tuple[str, str]:
 
 
 def _offline(seen: _Seen) -> tuple[str, str]:
-    return f"It has not answered{seen.for_how_long()}.{_because(seen)}", LOOK
+    return f"It has not answered{seen.for_how_long()}{_because(seen)}.", LOOK
 
 
 def _captive(seen: _Seen) -> tuple[str, str]:
     page = f"Somebody else's page has come in its place{seen.for_how_long()}"
-    return f"{page}.{_because(seen)}", SIGN_IN
+    return f"{page}{_because(seen)}.", SIGN_IN
 
 
 def _barred(seen: _Seen) -> tuple[str, str]:
-    told = f"It answers, and has taken nothing{seen.for_how_long()}.{_because(seen)}"
+    told = f"It answers, and has taken nothing{seen.for_how_long()}{_because(seen)}."
     return told, f"{MEND} {BY_ITSELF}"
 
 
@@ -123,7 +123,7 @@ def _online(seen: _Seen) -> tuple[str, str]:
 
 def _because(seen: _Seen) -> str:
     failure = seen.link.failure
-    return f" The last time: {failure}." if failure else ""
+    return f" ({failure})" if failure else ""
 
 
 SENTENCES: Mapping[LinkState, Callable[[_Seen], tuple[str, str]]] = {

@@ -65,7 +65,8 @@ def test_it_sees_what_is_stuck_since_when_and_why(
     assert "D-17 no profile knows this camera" in page
     assert "objects.example.org: no route to host" in page
     assert "412 GB left for offloads: 413 GB of 500 GB are free" in page
-    assert "main queued 1 5.0 MB under 1 min" in page
+    assert "main queued 1 5.0 MB under 1 min It goes as soon as" in page
+    assert "Objects that wait: 1, 5.0 MB. The oldest waits for under 1 min" in page
     assert f"{CAMERA} left bay 2 at 0 of 1 files" in page
     assert f"{numbered(2)} {CAMERA} 2 interrupted" in page
 
@@ -78,7 +79,7 @@ def test_it_is_told_what_to_do_about_a_link(
 
     page = client.get("/it").text
 
-    assert "It has not answered for under 1 min." in page
+    assert "It has not answered for under 1 min (objects.example.org: no" in page
     assert "<code>dock-agent destinations test</code> says more" in page
 
 
@@ -95,7 +96,7 @@ def test_a_link_of_a_status_that_is_not_live_has_no_rate(config: Config) -> None
 
     assert "5.0 MB/s" in live
     assert "5.0 MB/s" not in stale
-    assert "As the agent last said: it may be otherwise now." in stale
+    assert "bays, room and links are shown as they were then" in stale
 
 
 def test_it_is_not_told_to_fetch_a_camera_that_sits_in_its_bay(

@@ -25,8 +25,7 @@ def test_a_link_that_is_down_says_for_how_long_and_why_and_when_it_is_tried() ->
     told = said(try_after=stamp(LATER + timedelta(minutes=4)))
 
     assert told.told == (
-        "It has not answered for 3 days 2 h."
-        " The last time: objects.example.org: no route to host."
+        "It has not answered for 3 days 2 h (objects.example.org: no route to host)."
     )
     assert told.todo.startswith("Check cable, router and name")
     assert told.since == "2026-11-24 06:58:12 GMT"

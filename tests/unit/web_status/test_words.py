@@ -208,7 +208,9 @@ def test_room_is_what_is_free_above_the_reserve() -> None:
     days = msgspec.structs.replace(ROOM, days_left=12.5)
 
     assert room_words(ROOM) == "Room for 412 GB"
+    ages = msgspec.structs.replace(ROOM, days_left=103_422.0)
     assert room_words(days) == "Room for 412 GB, about 12 days"
+    assert room_words(ages) == "Room for 412 GB, more than a year"
     assert room_words(FULL) == "Dock full"
     assert room_words(GONE) == "Storage is missing"
 
