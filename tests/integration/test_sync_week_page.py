@@ -13,7 +13,7 @@ from dock_agent.recording import LinkState, TransferState
 from dock_agent.store import custody
 from dock_agent.store.db import connect
 from dock_agent.sync.carry import Outcome
-from dock_agent.sync.policy import LEASE
+from dock_agent.sync.policy import CEILING, LEASE
 from support.field_site import Agent, FieldSite, Killed, Sync
 from support.queues import states
 from support.truth import Truth
@@ -75,9 +75,13 @@ class Week:
         self.truth.there = set(self.site.cloud.objects)
 
     def passes(self, hours: int) -> None:
-        """Let hours go by, and look after each."""
+        """Let hours go by, and look after each.
+
+        Nobody looks before, so few tries have to be committed until shortly before.
+        """
         for _ in range(hours):
-            self.sync.works_for(HOUR, MINUTE)
+            self.sync.works_for(HOUR - CEILING, 2 * CEILING)
+            self.sync.works_for(CEILING, MINUTE)
             self.looks()
 
     def drains(self, until: int) -> None:

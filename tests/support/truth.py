@@ -113,8 +113,10 @@ class Truth:
     def rates(self) -> tuple[float, float]:
         """Return the least and the most that may be shown; (0, 0): nothing may be."""
         times = [at for at, _ in self.site.moved]
-        if not times or self.now - times[-1] > LATELY or self.states() != {UP}:
-            return 0, RATE * FACTOR if UP in self.states() else 0
+        if not times or self.now - times[-1] > LATELY or UP not in self.states():
+            return 0, 0
+        if self.states() != {UP}:
+            return 0, RATE * FACTOR
         steady = [at for at in times if self.now - at <= LATELY]
         gaps = [b - a for a, b in pairwise(steady)]
         whole = steady[-1] - steady[0] > LATELY - LONGEST
