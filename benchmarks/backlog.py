@@ -35,7 +35,6 @@ from dock_agent.store import (
     destinations,
     dockings,
     transfers,
-    views,
 )
 from dock_agent.store.confirmations import Confirmed
 from dock_agent.store.db import connect, transaction
@@ -110,7 +109,7 @@ def measure(conn: sqlite3.Connection) -> Figures:
     def look(number: int) -> None:
         del number
         backlog.waiting(conn)
-        views.queue(conn)
+        backlog.queue(conn, NOW.utc)
 
     base = backlog.confirmed(conn)
     added = rate(lambda n: add(base + n))

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
 COARSE = 10  # minutes: above, an estimate is given in steps of five
+YEAR = 365  # days
 WEEKS = 10  # days: above, hours are not worth saying
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -33,6 +34,11 @@ def age_words(seconds: float) -> str:
     days, rest = divmod(int(seconds), DAY)
     named, hours = "1 day" if days == 1 else f"{days} days", rest // HOUR
     return f"{named} {hours} h" if hours and days < WEEKS else named
+
+
+def lasts_words(days: float) -> str:
+    """Return how long something lasts: nobody's pace is known for years."""
+    return "more than a year" if days > YEAR else f"about {age_words(days * DAY)}"
 
 
 def ago_words(seconds: float) -> str:

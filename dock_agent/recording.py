@@ -76,7 +76,7 @@ class TransferState(StrEnum):
 class LinkState(StrEnum):
     """The way to one destination."""
 
-    UNKNOWN = "unknown"  # not tried yet
+    UNKNOWN = "unknown"  # not tried yet, or not heard of for minutes
     OFFLINE = "offline"
     BARRED = "barred"  # it answers, and will not have this station
     CAPTIVE = "captive"  # a portal answers in the destination's place

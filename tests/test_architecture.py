@@ -60,6 +60,8 @@ PURE = (
     "sync.tus.words",
     "vault.layout",
     "watch.eta",
+    "watch.links",
+    "watch.spoken",
     "watch.verdict",
 )
 WORLD = {
@@ -75,7 +77,8 @@ HOMES = {
 }
 PAGE_READS = {
     "away", "clock", "config", "durations", "errors", "log", "recording", "signals",
-    "store.db", "store.views", "watch.status", "watch.verdict",
+    "store.backlog", "store.db", "store.views", "watch.spoken", "watch.status",
+    "watch.verdict",
 }  # fmt: skip
 LAST_RESORTS = (  # one broad except in each process, and in each docking's thread
     "dock_agent/cli/__init__.py",

@@ -12,7 +12,7 @@ from dock_agent.errors import DockError
 from web_status import api, board, evidence, headers, overview
 from web_status.facts import Facts
 from web_status.legibility import Screen, layout
-from web_status.names import shown
+from web_status.names import commands, shown
 
 
 def create_app(config: Config, clock: Clock | None = None) -> Flask:
@@ -60,6 +60,8 @@ def _add_filters(app: Flask, config: Config) -> None:
     app.jinja_env.filters |= {
         "age": age,
         "ago": ago,
+        "code": commands,
+        "lasts": durations.lasts_words,
         "moment": moment,
         "shown": shown,
         "size": size,

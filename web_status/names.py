@@ -6,6 +6,8 @@ A camera's file name may hold any byte but the slash. The pages show it in
 
 import unicodedata
 
+from markupsafe import Markup, escape
+
 UNSEEN = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
 """Unicode categories: controls, format and direction marks, nothing at all."""
 
@@ -14,6 +16,16 @@ def shown(name: str | bytes) -> str:
     r"""Return the name with each unseen character as `\x1b` or `\u202e`."""
     text = name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name
     return "".join(map(_seen, text))
+
+
+def commands(sentence: str) -> Markup:
+    """Return a sentence for a page, what is between backquotes drawn as code."""
+    parts = map(escape, shown(sentence).split("`"))
+    drawn = (
+        Markup("<code>{}</code>").format(part) if number % 2 else part
+        for number, part in enumerate(parts)
+    )
+    return Markup("").join(drawn)
 
 
 def _seen(character: str) -> str:

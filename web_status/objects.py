@@ -52,9 +52,10 @@ def _nothing(station: str) -> Status:
 
 
 def _put_out(status: Status) -> Status:
-    """Return it without a green light: what was ready may not be so now."""
+    """Return it without a green light or a rate: what was so may not be so now."""
     bays = tuple(_amber(bay) for bay in status.bays)
-    return msgspec.structs.replace(status, bays=bays)
+    links = tuple(msgspec.structs.replace(x, goodput=None) for x in status.links)
+    return msgspec.structs.replace(status, bays=bays, links=links)
 
 
 def _amber(bay: BayStatus) -> BayStatus:

@@ -1,21 +1,37 @@
 """IT's page: what is stuck, since when and why, and how much room is left."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Blueprint, render_template, request
 
 from dock_agent.away import away
 from dock_agent.config import Config
 from dock_agent.errors import StoreError
-from dock_agent.store import views
+from dock_agent.recording import TransferState
+from dock_agent.store import backlog, views
+from dock_agent.store.backlog import QueueLine
 from dock_agent.store.db import reading
-from dock_agent.store.views import DockingLine, Owed, QueueLine
-from dock_agent.watch.status import LEFT_OUT, left_out
+from dock_agent.store.views import DockingLine, Owed
+from dock_agent.watch.spoken import spoken
 from web_status.facts import Facts
 from web_status.visitor import require_local
 
 LATEST = 50  # dockings looked at for ones that were interrupted
 STOPPED = frozenset({"interrupted", "waiting", "fault"})
+MEANS = {
+    TransferState.BLOCKED: "A docking's signature: it goes when all else is there.",
+    TransferState.QUEUED: "It goes as soon as the link and the windows let it.",
+    TransferState.SENDING: "It is on its way.",
+    TransferState.REFUSED: (
+        "A person must look: `dock-agent transfers list --state refused` names it,"
+        " `dock-agent transfers retry` sends it again."
+    ),
+    TransferState.PAUSED: (
+        "A person holds it back: `dock-agent transfers resume` lets it go."
+    ),
+}
+LEFT_OUT = "Nobody sends it: its destination is not configured any more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +43,12 @@ class Remembered:
     stopped: tuple[DockingLine, ...] = ()
     trouble: str | None = None
 
+    @property
+    def oldest(self) -> datetime | None:
+        """Return when the first of all that waits was queued."""
+        times = (line.oldest for line in self.queue)
+        return min((t for t in times if t is not None), default=None)
+
 
 def blueprint(facts: Facts) -> Blueprint:
     """Return IT's page; it answers only at the station itself."""
@@ -36,16 +58,19 @@ def blueprint(facts: Facts) -> Blueprint:
 
     @routes.get("/it")
     def page() -> str:
-        seen, known = facts.seen(), remembered(facts.config)
+        seen, known = facts.seen(), remembered(facts.config, facts.now())
         bays = seen.status.bays if seen.live and seen.status else ()
+        links = seen.status.links if seen.status else ()
+        at = facts.now() if seen.live or seen.since is None else seen.since
         return render_template(
             "it.html",
-            LEFT_OUT=LEFT_OUT,
-            left_out=left_out,
             seen=seen,
             ports=ports,
             remembered=known,
             owed=away(known.owed, bays),
+            links=tuple(spoken(link, at, facts.config.zone) for link in links),
+            means=MEANS,
+            left_out=LEFT_OUT,
             now=facts.now(),
             station=facts.config.station.id,
         )
@@ -53,13 +78,13 @@ def blueprint(facts: Facts) -> Blueprint:
     return routes
 
 
-def remembered(config: Config) -> Remembered:
+def remembered(config: Config, now: datetime) -> Remembered:
     """Read what the page shows of the store, or why it cannot be read."""
     try:
         with reading(config.store_path) as conn:
             latest = views.dockings(conn, limit=LATEST)
             return Remembered(
-                queue=tuple(views.queue(conn)),
+                queue=tuple(backlog.queue(conn, now)),
                 owed=tuple(views.owed(conn)),
                 stopped=tuple(each for each in latest if each.state in STOPPED),
             )

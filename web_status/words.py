@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from dock_agent.away import away
-from dock_agent.durations import age_words, clock_words, size_words
+from dock_agent.durations import age_words, clock_words, lasts_words, size_words
 from dock_agent.recording import BayState, CameraId, LinkState
-from dock_agent.watch.status import LEFT_OUT, Link, Owed, Room, Status, label
+from dock_agent.watch.spoken import is_untried
+from dock_agent.watch.status import Link, Owed, Room, Sends, Status, label
 from dock_agent.watch.verdict import Tone, VerdictKey
 from web_status.names import shown
 from web_status.snapshot import Seen, usable
@@ -50,7 +51,10 @@ SHORT_REST = 22  # characters
 NOT_LIVE = "Not live"
 STAY = "Leave cameras docked"
 AT_REST = frozenset({BayState.EMPTY, BayState.SEALED})  # no camera has more to give
-NO_NETWORK = "No network – videos are safe here"
+NO_ANSWER = frozenset({LinkState.OFFLINE, LinkState.CAPTIVE})
+UP = frozenset({LinkState.ONLINE, LinkState.METERED})
+NO_NETWORK, STOPPED = "No network", "Sending stopped"
+SAFE = " – videos are safe here"
 
 
 def board(seen: Seen, zone: ZoneInfo) -> Board:
@@ -113,7 +117,7 @@ def footer(status: Status | None) -> Footer:
     """Return the line below the tiles; empty words unless the data is live."""
     if status is None:
         return Footer(queue="", link="", network="none", room="")
-    link, network = link_words(status.links)
+    link, network = link_words(status.links, safe=status.vault.total_bytes > 0)
     return Footer(
         queue=queue_words(status),
         link=link,
@@ -151,16 +155,35 @@ def _nothing_waits(status: Status) -> str:
     return "Everything is sent" if at_rest else "Everything here is sent"
 
 
-def link_words(links: tuple[Link, ...]) -> tuple[str, str]:
-    """Return the network's tag and its tone; a network that is down is never red."""
-    states = {link.state for link in links if link.state != LEFT_OUT}
-    if states & {LinkState.OFFLINE, LinkState.CAPTIVE}:
-        return NO_NETWORK, "amber"
-    if LinkState.UNKNOWN in states:
+def link_words(links: tuple[Link, ...], *, safe: bool = True) -> tuple[str, str]:
+    """Return the network's tag and its tone; a network that is down is never red.
+
+    `safe`: what is here is safe here, and may be said to be.
+    """
+    used = [link for link in links if link.sends is not Sends.REMOVED]
+    stopped = [link for link in used if is_stopped(link)]
+    if not used:
+        return "", "none"
+    if all(is_untried(link) for link in used):
         return "Network not tried yet", "none"
-    if LinkState.METERED in states:
-        return "Connected, saving data", "good"
-    return ("Connected", "good") if states else ("", "none")
+    if stopped:
+        return _stopped_words(used, stopped) + (SAFE if safe else ""), "amber"
+    if all(link.sends is Sends.ALL for link in used):
+        return "Connected", "good"
+    costs = any(link.state is LinkState.METERED for link in used)
+    return "Connected, saving data" if costs else "Connected, sends later", "good"
+
+
+def _stopped_words(used: list[Link], stopped: list[Link]) -> str:
+    if len(stopped) < len(used):
+        return f"Sends to {len(used) - len(stopped)} of {len(used)}"
+    alone = all(link.state in NO_ANSWER and not link.paused for link in stopped)
+    return NO_NETWORK if alone else STOPPED
+
+
+def is_stopped(link: Link) -> bool:
+    """Whether nothing goes there until something, or somebody, changes that."""
+    return link.paused or link.state not in UP
 
 
 def room_words(vault: Room) -> str:
@@ -172,4 +195,4 @@ def room_words(vault: Room) -> str:
     room = f"Room for {size_words(usable(vault))}"
     if vault.days_left is None:
         return room
-    return f"{room}, about {age_words(vault.days_left * 86400)}"
+    return f"{room}, {lasts_words(vault.days_left)}"

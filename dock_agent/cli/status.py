@@ -1,12 +1,15 @@
 """status: what the station is doing, from the agent's last snapshot."""
 
+from datetime import datetime
+
 import click
 
 from dock_agent.away import away
 from dock_agent.cli.common import print_json, with_config, with_json
 from dock_agent.config import Config
 from dock_agent.durations import age_words, size_words
-from dock_agent.watch.status import LEFT_OUT, BayStatus, Link, Queue, Status, left_out
+from dock_agent.watch.spoken import Spoken, spoken
+from dock_agent.watch.status import BayStatus, Queue, Status
 
 
 @click.command("status")
@@ -17,14 +20,15 @@ def status_(config: Config, *, as_json: bool) -> None:
     from dock_agent.clock import SystemClock
     from dock_agent.watch.compose import current
 
-    status = current(config, SystemClock().now())
+    at = SystemClock().now()
+    status = current(config, at)
     if as_json:
         print_json(status)
         return
-    _show(status)
+    _show(status, config, at.utc)
 
 
-def _show(status: Status) -> None:
+def _show(status: Status, config: Config, now: datetime) -> None:
     click.secho(status.verdict.text, bold=True)
     if not status.live:
         click.echo(_not_live(status))
@@ -34,7 +38,7 @@ def _show(status: Status) -> None:
     if status.queue.refused:
         click.echo(f"Refused, a person must look: {status.queue.refused} of these.")
     for link in status.links:
-        click.echo(f"Link {link.name}: {_link(link)}.")
+        click.echo(_link(spoken(link, now, config.zone)))
     click.echo(f"Room in the vault: {size_words(status.vault.free_bytes)}.")
     for owed in away(status.owed, status.bays):
         click.echo(
@@ -48,6 +52,13 @@ def _not_live(status: Status) -> str:
     return f"The agent is not running; the bays were so at {status.at}."
 
 
+def _link(said: Spoken) -> str:
+    again = f" It is tried again at {said.next_try}." if said.next_try else ""
+    told = f" {said.told}" if said.told else ""
+    todo = f" {said.todo}" if said.todo else ""
+    return f"Link {said.link.name}: {said.state}.{told}{again}{todo}"
+
+
 def _queue(queue: Queue) -> str:
     age = (
         ""
@@ -57,14 +68,6 @@ def _queue(queue: Queue) -> str:
     return (
         f"Not yet confirmed: {queue.waiting} objects, {size_words(queue.bytes)}{age}."
     )
-
-
-def _link(link: Link) -> str:
-    if link.state == LEFT_OUT:
-        return left_out(link.name, link.waiting)
-    if link.paused:
-        return "held back"
-    return f"{link.state} ({link.failure})" if link.failure else link.state
 
 
 def _line(bay: BayStatus) -> str:

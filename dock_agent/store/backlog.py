@@ -3,11 +3,12 @@
 import json
 import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dock_agent.clock import unstamp
 from dock_agent.recording import DestinationName, TransferId, TransferState
+from dock_agent.store.transfers import FARTHEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,4 +139,80 @@ def _line(row: sqlite3.Row) -> Line:
         attempts=row["attempts"],
         due=unstamp(row["due"]) if row["due"] else None,
         failure=row["failure"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLine:
+    """The transfers in one state: how many, bytes, when the oldest was queued.
+
+    `configured` is whether the configuration still names their destination.
+    """
+
+    destination: DestinationName
+    state: TransferState
+    count: int
+    size: int
+    oldest: datetime | None
+    configured: bool
+
+
+def queue(conn: sqlite3.Connection, now: datetime) -> list[QueueLine]:
+    """Sum up the unconfirmed transfers of each destination by state.
+
+    What a worker claimed counts as being sent while its lease lasts: one that was
+    killed sends nothing more, whatever its rows say.
+    """
+    rows = conn.execute(
+        "SELECT backlog.*, configured, (SELECT min(created_at) FROM transfer"
+        "  WHERE state <> 'confirmed' AND state = backlog.state"
+        "  AND destination = backlog.destination) AS oldest"
+        " FROM backlog JOIN destination ON name = backlog.destination"
+        " WHERE state NOT IN ('confirmed', 'withdrawn', 'sending') AND count > 0"
+    ).fetchall()
+    claimed = conn.execute(
+        "SELECT t.destination, t.lease_until, 1 AS count, t.size,"
+        " t.created_at AS oldest, d.configured FROM backlog AS b"
+        " CROSS JOIN destination AS d ON d.name = b.destination"
+        " CROSS JOIN transfer AS t INDEXED BY transfer_sending"
+        " ON t.destination = b.destination AND t.state = 'sending'"
+        " WHERE b.state = 'sending' AND b.count > 0"
+    ).fetchall()
+    lines = [_queued(row, row["state"]) for row in rows]
+    lines += [_queued(row, _claimed(row, now)) for row in claimed]
+    return _summed(lines)
+
+
+def _queued(row: sqlite3.Row, state: str) -> QueueLine:
+    return QueueLine(
+        DestinationName(row["destination"]),
+        TransferState(state),
+        row["count"],
+        row["size"],
+        unstamp(row["oldest"]),
+        bool(row["configured"]),
+    )
+
+
+def _claimed(row: sqlite3.Row, now: datetime) -> TransferState:
+    lasts = now < unstamp(row["lease_until"]) <= now + FARTHEST
+    return TransferState.SENDING if lasts else TransferState.QUEUED
+
+
+def _summed(lines: list[QueueLine]) -> list[QueueLine]:
+    found: dict[tuple[str, str], QueueLine] = {}
+    for line in lines:
+        key = line.destination, line.state
+        before = found.get(key)
+        found[key] = line if before is None else _both(before, line)
+    return [line for _, line in sorted(found.items())]
+
+
+def _both(one: QueueLine, other: QueueLine) -> QueueLine:
+    times = [line.oldest for line in (one, other) if line.oldest is not None]
+    return replace(
+        one,
+        count=one.count + other.count,
+        size=one.size + other.size,
+        oldest=min(times, default=None),
     )

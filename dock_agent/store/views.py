@@ -14,26 +14,10 @@ from dock_agent.recording import (
     FileId,
     FileState,
     RecordingId,
-    TransferState,
 )
 from dock_agent.store.files import shown
 
 LAST = ("~", RecordingId("~"))  # sorts after every time and every ULID
-
-
-@dataclass(frozen=True, slots=True)
-class QueueLine:
-    """The transfers in one state: how many, bytes, when the oldest was queued.
-
-    `configured` is whether the configuration still names their destination.
-    """
-
-    destination: str
-    state: TransferState
-    count: int
-    size: int
-    oldest: datetime | None
-    configured: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +88,6 @@ class Search:
     text: str | None = None
     after: tuple[str, RecordingId] | None = None
     limit: int = 50
-
-
-def queue(conn: sqlite3.Connection) -> list[QueueLine]:
-    """Sum up the unconfirmed transfers of each destination by state."""
-    rows = conn.execute(
-        "SELECT backlog.*, configured, (SELECT min(created_at) FROM transfer"
-        "  WHERE state <> 'confirmed' AND state = backlog.state"
-        "  AND destination = backlog.destination) AS oldest"
-        " FROM backlog JOIN destination ON name = backlog.destination"
-        " WHERE state NOT IN ('confirmed', 'withdrawn') AND count > 0"
-        " ORDER BY backlog.destination, state"
-    )
-    return [
-        QueueLine(
-            row["destination"],
-            TransferState(row["state"]),
-            row["count"],
-            row["size"],
-            unstamp(row["oldest"]),
-            bool(row["configured"]),
-        )
-        for row in rows
-    ]
 
 
 def owed(conn: sqlite3.Connection) -> list[Owed]:

@@ -76,10 +76,15 @@ class Opening:
     wait: Wait
 
     def lane(self, table: Table, known: Capabilities) -> Lane:
+        """Return a destination of the configuration, ready to be driven."""
+        return self.around(
+            open_destination(self.config, table, self.clock, known), table
+        )
+
+    def around(self, inner: Destination, table: Table) -> Lane:
         """Return a destination with everything around it, and its terms."""
         name = DestinationName(table.name)
         brake, meter = Brake(self.clock, self.wait, table.rate), Meter(self.clock)
-        inner = open_destination(self.config, table, self.clock, known)
         around = Around(name, self.clock, self.wait, brake, meter)
         return Lane(
             wrapped(inner, around),

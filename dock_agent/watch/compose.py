@@ -12,14 +12,13 @@ from msgspec.structs import replace as replaced
 from dock_agent.bays.machine import Bay
 from dock_agent.clock import Instant, stamp
 from dock_agent.config import Config
-from dock_agent.recording import BayName, BayState, Colour, LinkState
+from dock_agent.recording import BayName, BayState, Colour
 from dock_agent.store import backlog, destinations, files, views
 from dock_agent.store.db import reading
 from dock_agent.watch.eta import Pace
+from dock_agent.watch.links import link
 from dock_agent.watch.status import (
-    LEFT_OUT,
     BayStatus,
-    Link,
     Owed,
     Queue,
     Room,
@@ -105,7 +104,7 @@ def _status(
         bays=bays,
         queue=_queue(conn, at.utc),
         links=tuple(
-            _link(row, waiting.get(row.name, 0))
+            link(config, row, at.utc, waiting.get(row.name, 0))
             for row in destinations.every(conn)
             if row.configured or row.name in waiting
         ),
@@ -123,22 +122,6 @@ def _queue(conn: sqlite3.Connection, now: datetime) -> Queue:
         oldest_age_s=None if age is None else max(0.0, round(age)),
         refused=waiting.refused,
         stranded=waiting.stranded,
-    )
-
-
-def _link(row: destinations.DestinationRow, waiting: int) -> Link:
-    return Link(
-        name=row.name,
-        kind=row.kind,
-        state=row.link if row.configured else LEFT_OUT,
-        since=_text(row.link_since),
-        last_success=_text(row.last_success),
-        last_failure=_text(row.last_failure),
-        failure=row.failure if row.link is not LinkState.ONLINE else None,
-        try_after=_text(row.try_after),
-        paused=row.paused,
-        goodput=row.goodput,
-        waiting=waiting,
     )
 
 
@@ -170,7 +153,3 @@ def _space(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else stamp(moment)

@@ -6,6 +6,7 @@ small file with it; the page reads that file and never talks to the agent.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
@@ -53,11 +54,27 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     stranded: int = 0
 
 
+class Sends(StrEnum):
+    """What the configuration lets go to a destination just now."""
+
+    ALL = "all"
+    MARKED = "marked"  # its window is closed, or the link costs
+    NOTHING = "nothing"  # the same
+    REMOVED = "removed"  # it is no longer in the configuration
+
+    @classmethod
+    def of(cls, priorities: int) -> "Sends":
+        """Return what so many priorities are; the marked ones are the first."""
+        return (cls.NOTHING, cls.MARKED, cls.ALL)[priorities]
+
+
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """The way to one destination; `failure` is in words.
 
-    `goodput` is bytes a second, lately; `try_after` until when it rests; `waiting`
-    is how many objects wait for it. `state` is a `LinkState`, or `LEFT_OUT`.
+    A link that is not known may have been: then nothing was heard of the sending
+    process since `since`. `goodput` is bytes a second both ways, in the last minute;
+    `try_after` until when it rests; `changes_at` when a window opens or closes;
+    `waiting` is how many objects wait for it. `state` is a `LinkState`, or `LEFT_OUT`.
     """
 
     name: str
@@ -71,6 +88,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool = False
     goodput: int | None = None
     waiting: int = 0
+    sends: Sends = Sends.ALL
+    changes_at: str | None = None
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):

@@ -331,6 +331,21 @@ def test_a_station_that_never_ran_claims_nothing_of_its_bays(
     assert "Not yet confirmed: 11 objects" in said.out
 
 
+def test_a_destination_that_takes_nothing_is_told_of_with_why_and_what_to_do(
+    here: Site, camera: str
+) -> None:
+    here.agent("import", camera, "--camera", "KT-Z1:42")
+    untried = here.agent("status")
+    (here.root / "nas").rmdir()
+    here.agent("sync", "--once")
+
+    said = here.agent("status")
+
+    assert "Link nas: unknown. Nobody has tried to reach it yet." in untried.out
+    assert "Link nas: offline. It has not answered for under 1 min (" in said.out
+    assert "`dock-agent destinations test` says more." in said.out
+
+
 def test_a_camera_that_sits_in_its_bay_need_not_be_docked_again(
     here: Site, camera: str
 ) -> None:

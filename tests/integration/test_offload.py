@@ -16,7 +16,7 @@ from dock_agent.offload.scan import MountedSource
 from dock_agent.offload.settle import StillWritten
 from dock_agent.recording import DockingState, FileState, TransferState
 from dock_agent.simulated.dock import StoryDisk
-from dock_agent.store import backlog, custody, dockings, files, views
+from dock_agent.store import backlog, custody, dockings, files
 from dock_agent.vault.layout import PART
 from dock_agent.vault.lock import lock_bag
 from dock_agent.vault.verify import verify_bag
@@ -389,7 +389,8 @@ def test_every_file_and_every_file_of_the_bag_is_queued_and_the_seal_last(
         if p.is_file()
     }
     queued = {row["path"] for row in bench.conn.execute("SELECT path FROM transfer")}
-    lines = {line.state: line.count for line in views.queue(bench.conn)}
+    summed = backlog.queue(bench.conn, bench.clock.now().utc)
+    lines = {line.state: line.count for line in summed}
     assert queued == there
     assert lines[TransferState.BLOCKED] == 1
     assert backlog.waiting(bench.conn).count == len(there)

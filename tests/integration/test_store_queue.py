@@ -17,14 +17,13 @@ from dock_agent.store import (
     files,
     orders,
     transfers,
-    views,
 )
 from dock_agent.store.backlog import Waiting
 from dock_agent.store.confirmations import Confirmed
 from dock_agent.store.db import transaction
 from dock_agent.store.orders import Which
 from dock_agent.store.transfers import NewTransfer, Step
-from support.books import DIGEST, LEASE, MAIN, NAS, Books, ident
+from support.books import DIGEST, LEASE, MAIN, NAS, THIEF, Books, ident
 
 MINUTE = timedelta(minutes=1)
 
@@ -275,7 +274,7 @@ def test_a_file_put_in_quarantine_is_not_sent_and_does_not_keep_the_seal(
     assert order == ["b", "sig"]
     assert sorted(states(books).values()) == ["confirmed", "confirmed", "withdrawn"]
     assert backlog.waiting(books.conn) == Waiting(0, 0, 0, None)
-    assert views.queue(books.conn) == []
+    assert backlog.queue(books.conn, books.at.utc) == []
 
 
 def test_what_waits_is_summed_up_as_it_is(books: Books) -> None:
@@ -290,13 +289,13 @@ def test_what_waits_is_summed_up_as_it_is(books: Books) -> None:
 
     assert backlog.waiting(books.conn) == Waiting(1, 100, 0, first + MINUTE)
     assert backlog.confirmed(books.conn) == 2
-    (line,) = views.queue(books.conn)
+    (line,) = backlog.queue(books.conn, books.at.utc)
     assert (line.destination, line.count, line.oldest) == (MAIN, 1, first + MINUTE)
 
 
 def test_an_empty_queue_has_no_oldest(books: Books) -> None:
     assert backlog.waiting(books.conn) == Waiting(0, 0, 0, None)
-    assert views.queue(books.conn) == []
+    assert backlog.queue(books.conn, books.at.utc) == []
 
 
 def test_a_claim_seeks_and_never_sorts(books: Books) -> None:
@@ -370,17 +369,55 @@ def test_a_confirmation_looks_at_no_more_rows_when_a_thousand_wait(
     assert steps() < alone * 1.5
 
 
+def test_what_a_killed_worker_held_is_not_called_being_sent(books: Books) -> None:
+    books.add(ident(1), "first")
+    begun = books.at.utc
+    books.clock.advance(MINUTE)
+    for key in ("second", "third"):
+        books.add(ident(1), key)
+    books.claimed()
+    books.clock.advance(LEASE - MINUTE)
+    books.claimed(owner=THIEF)
+    both = backlog.queue(books.conn, books.at.utc)
+    books.clock.advance(MINUTE)
+
+    after = backlog.queue(books.conn, books.at.utc)
+
+    told = [(line.state, line.count, line.size, line.oldest) for line in after]
+    assert [(line.state, line.count) for line in both] == [
+        ("queued", 1),
+        ("sending", 2),
+    ]
+    assert told == [
+        ("queued", 2, 200, begun),
+        ("sending", 1, 100, begun + MINUTE),
+    ]
+
+
+def test_a_lease_from_before_the_clock_was_set_back_does_not_last(
+    books: Books,
+) -> None:
+    books.add(ident(1), "a")
+    books.claimed()
+
+    (line,) = backlog.queue(books.conn, books.at.utc - timedelta(days=2))
+
+    assert line.state is TransferState.QUEUED
+
+
 def test_the_sums_are_read_and_not_counted(books: Books) -> None:
     for number in range(20):
         books.add(ident(1), str(number))
     heard: list[str] = []
     books.conn.set_trace_callback(heard.append)
     backlog.waiting(books.conn)
-    views.queue(books.conn)
+    backlog.queue(books.conn, books.at.utc)
     books.conn.set_trace_callback(None)
 
-    for statement in heard:
-        found = plan(books, statement)
+    plans = [plan(books, statement) for statement in heard]
+    sums = [found for found in plans if "transfer_sending" not in found]
+    assert len(sums) == len(plans) - 1  # what is being sent is a handful of rows
+    for found in sums:
         assert "SCAN backlog" in found
         assert "transfer USING COVERING INDEX transfer_unsent" in found
         assert "SCAN transfer" not in found

@@ -282,7 +282,7 @@ def test_what_was_taken_in_is_what_is_verified(books: Books) -> None:
 
 
 VIEWS: dict[str, Callable[[Books], object]] = {
-    "queue": lambda b: views.queue(b.conn),
+    "queue": lambda b: backlog.queue(b.conn, b.at.utc),
     "waiting": lambda b: backlog.waiting(b.conn),
     "by destination": lambda b: backlog.by_destination(b.conn),
     "moving": lambda b: backlog.moving(b.conn),
@@ -298,7 +298,7 @@ VIEWS: dict[str, Callable[[Books], object]] = {
     "file": lambda b: views.file(b.conn, FileId(1)),
     "custody": lambda b: views.custody_of_file(b.conn, FileId(1)),
 }
-WALKED = {"backlog", "camera", "d", "json_each", "recording"}  # few, or to a limit
+WALKED = {"b", "backlog", "camera", "d", "json_each", "recording"}  # few, or to a limit
 
 
 @pytest.mark.parametrize("name", VIEWS)

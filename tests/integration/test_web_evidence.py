@@ -4,6 +4,7 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from flask.testing import FlaskClient
 
@@ -16,6 +17,7 @@ from dock_agent.watch.compose import Watcher
 from support.boards import (
     NOW,
     OFFLINE,
+    ONLINE,
     StillClock,
     copying,
     instant,
@@ -69,7 +71,8 @@ def test_it_sees_what_is_stuck_since_when_and_why(
     assert "D-17 no profile knows this camera" in page
     assert "objects.example.org: no route to host" in page
     assert "412 GB left for offloads: 413 GB of 500 GB are free" in page
-    assert "main queued 1 5.0 MB under 1 min" in page
+    assert "main queued 1 5.0 MB under 1 min It goes as soon as" in page
+    assert "Objects that wait: 1, 5.0 MB. The oldest waits for under 1 min" in page
     assert f"{CAMERA} left bay 2 at 0 of 1 files" in page
     assert f"{numbered(2)} {CAMERA} 2 interrupted" in page
 
@@ -87,7 +90,8 @@ def test_what_waits_for_a_destination_that_is_left_out_is_for_it_to_see(
     page, board = words(client, "/it"), words(client, "/")
     figures = client.get("/metrics").text
 
-    assert "main s3 not configured any more: 1 file waits for it. Put it back" in page
+    assert "main : 1 file waits for it. Put it back" in page
+    assert "main s3 not configured any more" in page
     assert "main (not configured any more) queued 1" in page
     assert "online" not in page
     assert "1 needs IT" in board
@@ -111,6 +115,34 @@ def test_a_confirmation_where_nobody_looks_any_more_is_shown_as_one_of_then(
     assert "At main (not configured any more) confirmed then" in page
     assert "At main confirmed" not in page
     assert "Everything" not in words(client, "/")
+
+
+def test_it_is_told_what_to_do_about_a_link(
+    client: FlaskClient, config: Config
+) -> None:
+    with store(config):
+        show(config, status(mixed(), links=(OFFLINE,)))
+
+    page = client.get("/it").text
+
+    assert "It has not answered for under 1 min (objects.example.org: no" in page
+    assert "<code>dock-agent destinations test</code> says more" in page
+
+
+def test_a_link_of_a_status_that_is_not_live_has_no_rate(config: Config) -> None:
+    fast = msgspec.structs.replace(ONLINE, goodput=5_000_000)
+    clock = StillClock()
+    client = create_app(config, clock).test_client()
+    with store(config):
+        show(config, status(mixed(), links=(fast,)))
+
+    live = words(client, "/it")
+    clock.advance(6)
+    stale = words(client, "/it")
+
+    assert "5.0 MB/s" in live
+    assert "5.0 MB/s" not in stale
+    assert "bays, room and links are shown as they were then" in stale
 
 
 def test_it_is_not_told_to_fetch_a_camera_that_sits_in_its_bay(

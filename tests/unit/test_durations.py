@@ -10,6 +10,7 @@ from dock_agent.durations import (
     ago_words,
     clock_words,
     eta_words,
+    lasts_words,
     moment_words,
     size_words,
 )
@@ -92,3 +93,9 @@ def test_times_of_day_are_the_stations_own() -> None:
 
     assert clock_words(SUMMER, london) == "06:58:12"
     assert moment_words(SUMMER, london) == "2026-07-01 06:58:12 BST"
+
+
+def test_room_for_ages_is_not_counted_in_days() -> None:
+    assert lasts_words(12.5) == "about 12 days"
+    assert lasts_words(0.5) == "about 12 h"
+    assert lasts_words(366) == "more than a year"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web_status.names import shown
+from web_status.names import commands, shown
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,14 @@ def test_every_name_can_be_shown_and_hides_nothing(name: bytes) -> None:
 
     text.encode("utf-8")
     assert not [c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Cs"}]
+
+
+def test_a_command_in_a_sentence_is_drawn_as_code_and_nothing_else_is() -> None:
+    told = "<b>\u202eno</b> route; `dock-agent status` says <when>"
+
+    drawn = commands(told)
+
+    assert drawn == (
+        "&lt;b&gt;\\u202eno&lt;/b&gt; route;"
+        " <code>dock-agent status</code> says &lt;when&gt;"
+    )

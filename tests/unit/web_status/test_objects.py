@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import msgspec
 
-from support.boards import NOW, OFFLINE, copying, fault, instant, ready, status
+from support.boards import NOW, OFFLINE, ONLINE, copying, fault, instant, ready, status
 from web_status.objects import status_object, tagged_part
 from web_status.snapshot import judge, nothing
 
@@ -25,6 +25,15 @@ def test_a_status_that_is_not_live_is_nowhere_green() -> None:
     assert found["live"] is False
     assert found["verdict"]["key"] == "not_live"
     assert "green" not in [bay["colour"] for bay in found["bays"]]
+
+
+def test_a_status_that_is_not_live_tells_no_rate() -> None:
+    fast = msgspec.structs.replace(ONLINE, goodput=5_000_000)
+    stale = judge(status([], links=(fast,)), instant(NOW + timedelta(minutes=1)))
+
+    found = status_object(stale, "harbour-1", everything=True)
+
+    assert found["links"][0]["goodput"] is None
 
 
 def test_a_missing_snapshot_has_the_shape_of_any_other() -> None:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from dock_agent.recording import BayState, LinkState
-from dock_agent.watch.status import LEFT_OUT, BayStatus, Queue, Status
+from dock_agent.watch.status import LEFT_OUT, BayStatus, Link, Queue, Sends, Status
 from support.boards import (
     FULL,
     NOW,
@@ -28,7 +28,9 @@ from support.boards import (
 from web_status.snapshot import judge, nothing
 from web_status.words import Board, board, link_words, queue_words, room_words
 
+GONE = msgspec.structs.replace(ROOM, free_bytes=0, total_bytes=0)
 LONDON = ZoneInfo("Europe/London")
+UNTRIED_YET = ("Network not tried yet", "none")
 FORBIDDEN = ("error", "fail", "corrupt")
 
 
@@ -80,28 +82,73 @@ def test_a_camera_that_sits_in_its_bay_is_not_asked_for() -> None:
     assert said(status([back], owed=(owed(str(back.camera)),))).owed == ()
 
 
+NO_NETWORK = ("No network – videos are safe here", "amber")
+STOPPED = ("Sending stopped – videos are safe here", "amber")
+
+
+def a_link(state: LinkState = LinkState.ONLINE, **facts: Any) -> Link:
+    return msgspec.structs.replace(ONLINE, state=state, **facts)
+
+
 def test_no_network_is_never_red_and_says_that_videos_are_safe() -> None:
     captive = msgspec.structs.replace(OFFLINE, state=LinkState.CAPTIVE)
 
-    for links in ((OFFLINE,), (captive,), (ONLINE, OFFLINE)):
-        assert link_words(links) == ("No network – videos are safe here", "amber")
+    for links in ((OFFLINE,), (captive,), (captive, OFFLINE)):
+        assert link_words(links) == NO_NETWORK
 
 
 @pytest.mark.parametrize(
-    ("state", "words"),
+    ("link", "words"),
     [
-        (LinkState.ONLINE, ("Connected", "good")),
-        (LinkState.METERED, ("Connected, saving data", "good")),
-        (LinkState.UNKNOWN, ("Network not tried yet", "none")),
+        (a_link(), ("Connected", "good")),
+        (a_link(LinkState.METERED), ("Connected", "good")),
+        (
+            a_link(LinkState.METERED, sends=Sends.MARKED),
+            ("Connected, saving data", "good"),
+        ),
+        (a_link(sends=Sends.NOTHING), ("Connected, sends later", "good")),
+        (a_link(sends=Sends.MARKED), ("Connected, sends later", "good")),
+        (a_link(sends=Sends.REMOVED), ("", "none")),
+        (a_link(LinkState.UNKNOWN, last_success=None), UNTRIED_YET),
     ],
 )
 def test_the_network_has_a_word_for_each_state(
-    state: LinkState, words: tuple[str, str]
+    link: Link, words: tuple[str, str]
 ) -> None:
-    assert link_words((msgspec.structs.replace(ONLINE, state=state),)) == words
+    assert link_words((link,)) == words
 
 
-LEFT = msgspec.structs.replace(ONLINE, name="nas", state=LEFT_OUT, waiting=5)
+@pytest.mark.parametrize(
+    "link",
+    [
+        a_link(LinkState.BARRED),  # it answers, and takes nothing
+        a_link(LinkState.UNKNOWN),  # nobody sends any more
+        a_link(paused=True),
+        msgspec.structs.replace(OFFLINE, paused=True),
+    ],
+)
+def test_a_link_that_takes_nothing_is_not_called_connected(link: Link) -> None:
+    assert link_words((link,)) == STOPPED
+    assert link_words((link, OFFLINE)) == STOPPED
+
+
+def test_one_place_that_is_reached_does_not_hide_another_that_is_not() -> None:
+    words = ("Sends to 1 of 2 – videos are safe here", "amber")
+
+    for link in (OFFLINE, a_link(LinkState.BARRED), a_link(paused=True)):
+        assert link_words((ONLINE, link)) == words
+    assert link_words((OFFLINE, a_link(sends=Sends.REMOVED))) == NO_NETWORK
+
+
+def test_videos_are_not_called_safe_here_while_their_storage_is_missing() -> None:
+    shown = said(status([ready("1")], vault=GONE, links=(OFFLINE,)))
+
+    assert (shown.footer.link, shown.footer.network) == ("No network", "amber")
+
+
+LEFT = msgspec.structs.replace(
+    ONLINE, name="nas", state=LEFT_OUT, sends=Sends.REMOVED, waiting=5
+)
 
 
 def test_a_destination_that_is_left_out_is_no_network() -> None:
@@ -175,14 +222,13 @@ def test_everything_is_not_sent_while_a_camera_is_owed() -> None:
     assert queue(owed=(owed("KT-Z3:KTZ3A00123"),)) == "Everything here is sent"
 
 
-GONE = msgspec.structs.replace(ROOM, free_bytes=0, total_bytes=0)
-
-
 def test_room_is_what_is_free_above_the_reserve() -> None:
     days = msgspec.structs.replace(ROOM, days_left=12.5)
 
     assert room_words(ROOM) == "Room for 412 GB"
+    ages = msgspec.structs.replace(ROOM, days_left=103_422.0)
     assert room_words(days) == "Room for 412 GB, about 12 days"
+    assert room_words(ages) == "Room for 412 GB, more than a year"
     assert room_words(FULL) == "Dock full"
     assert room_words(GONE) == "Storage is missing"
 
