@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -30,7 +30,6 @@ from dock_agent.store.db import transaction
 from dock_agent.store.destinations import DestinationRow
 from dock_agent.store.transfers import Step, Transfer
 from dock_agent.sync.contact import Contact
-from dock_agent.sync.content import each
 from dock_agent.sync.destination import (
     Acknowledged,
     Confirmation,
@@ -115,9 +114,8 @@ class Carrier:
         transfer, destination = errand.transfer, errand.lane.destination
         if transfer.attempts >= GIVE_UP_AFTER:
             raise Refused("whoever sends it ends, time after time")
-        item = described(errand.conn, self.vault, transfer)
         beat = _Beat(self, errand)
-        item = replace(item, moved=each(item.moved, beat.moved))
+        item = described(errand.conn, self.vault, transfer, beat.moved)
         done = destination.send(item, self._known(errand), beat.remember)
         echoed = errand.lane.least is Proof.ECHOED
         told = destination.confirm(item, done, sent=echoed)

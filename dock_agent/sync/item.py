@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 from dock_agent.custody.manifest import SIGNATURE
@@ -9,12 +10,17 @@ from dock_agent.errors import FixityError, StoreError
 from dock_agent.recording import PART_SIZE, Digest
 from dock_agent.store import dockings, files, recordings
 from dock_agent.store.transfers import Transfer
-from dock_agent.sync.content import Content, FileContent
+from dock_agent.sync.content import FileContent, Moved, unheard
 from dock_agent.sync.destination import About, Object
 
 
-def described(conn: sqlite3.Connection, vault: Path, transfer: Transfer) -> Object:
-    """Return the object; raise `FixityError` if it cannot be what was queued."""
+def described(
+    conn: sqlite3.Connection, vault: Path, transfer: Transfer, moved: Moved = unheard
+) -> Object:
+    """Return the object; raise `FixityError` if it cannot be what was queued.
+
+    `moved` hears of its bytes, and that we live while it is hashed here.
+    """
     path = vault / transfer.path
     try:
         size = path.lstat().st_size
@@ -22,15 +28,17 @@ def described(conn: sqlite3.Connection, vault: Path, transfer: Transfer) -> Obje
         raise FixityError(f"{transfer.path}: {error.strerror}") from error
     if size != transfer.size:
         raise FixityError(f"{transfer.path} has {size} bytes, not {transfer.size}")
-    content = FileContent(path)
-    return Object(
+    known = () if transfer.file is None else files.parts(conn, transfer.file)
+    item = Object(
         key=transfer.key,
-        content=content,
+        content=FileContent(path),
         size=size,
         digest=transfer.sha256,
-        parts=_parts(conn, transfer, content),
+        parts=known,
         about=_about(conn, transfer),
+        moved=moved,
     )
+    return replace(item, parts=_parts(item))
 
 
 def named(conn: sqlite3.Connection, vault: Path, transfer: Transfer) -> Object:
@@ -66,22 +74,20 @@ def _about(conn: sqlite3.Connection, transfer: Transfer) -> About:
     return about if found is None else about.of(found)
 
 
-def _parts(
-    conn: sqlite3.Connection, transfer: Transfer, content: Content
-) -> tuple[Digest, ...]:
+def _parts(item: Object) -> tuple[Digest, ...]:
     """Return the digests of the parts: of a file as offloaded, else made here."""
-    if transfer.size <= PART_SIZE:
-        return (transfer.sha256,)
-    known = () if transfer.file is None else files.parts(conn, transfer.file)
-    if len(known) == -(-transfer.size // PART_SIZE):
-        return known
+    if item.size <= PART_SIZE:
+        return (item.digest,)
+    if len(item.parts) == -(-item.size // PART_SIZE):
+        return item.parts
     whole, made = hashlib.sha256(), []
-    for offset in range(0, transfer.size, PART_SIZE):
+    for offset in range(0, item.size, PART_SIZE):
         part = hashlib.sha256()
-        for block in content.blocks(offset, min(PART_SIZE, transfer.size - offset)):
+        for block in item.content.blocks(offset, min(PART_SIZE, item.size - offset)):
             whole.update(block)
             part.update(block)
+            item.moved(0)  # nothing moves, and yet we live
         made.append(Digest(part.hexdigest()))
-    if whole.hexdigest() != transfer.sha256:
-        raise FixityError(f"{transfer.path} is no longer what it was")
+    if whole.hexdigest() != item.digest:
+        raise FixityError(f"{item.key} is no longer what it was")
     return tuple(made)

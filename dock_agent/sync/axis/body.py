@@ -53,6 +53,7 @@ def measured(item: Object) -> str:
     for block in item.content.blocks(0, item.size):
         whole.update(block)
         md5.update(block)
+        item.moved(0)  # nothing moves, and yet we live
     if whole.hexdigest() != item.digest:
         raise changed(item)
     return md5.hexdigest()
