@@ -21,6 +21,7 @@ from dock_agent.errors import (
     Refused,
     SyncError,
     Unreachable,
+    VaultUnread,
     VaultUnusable,
 )
 from dock_agent.recording import Proof
@@ -45,6 +46,8 @@ log = logging.getLogger(__name__)
 
 BEAT_EVERY = timedelta(seconds=15)
 OTHERS_FIRST = timedelta(minutes=10)
+OWN_DISK_TRIES = 8  # of whatever kind; over hours: a disk may be put back
+OWN_DISK_FIRST = 7  # the first wait is a minute or two
 
 
 class Outcome(StrEnum):
@@ -104,8 +107,8 @@ class Carrier:
             return self._rest(errand, error)
         except NotTaken as error:
             return self._try_again(errand, error)
-        except FixityError as error:
-            return self._doubt(errand, error)
+        except (FixityError, VaultUnread) as error:
+            return self._ours(errand, error)
         except Refused as error:
             return self._refuse(errand, str(error))
         return self._confirm(errand, told)
@@ -173,28 +176,41 @@ class Carrier:
 
     def _try_again(self, errand: Errand, error: NotTaken) -> Outcome:
         """This object waits; the others go on."""
-        conn, transfer, now = errand.conn, errand.transfer, self.clock.now().utc
-        self.contact.answered(conn, errand.before, metered=errand.metered)
-        before = transfers.attempts(conn, transfer)
-        if before + 1 >= GIVE_UP_AFTER:
-            return self._refuse(errand, _too_often(before, error))
-        due = due_after(before + 1, now, self.contact.jitter())
-        with transaction(conn):
-            transfers.postpone(conn, transfer, due, str(error))
-        log.info("object not taken key=%s due=%s %s", transfer.key, due, error)
-        return Outcome.POSTPONED
+        self.contact.answered(errand.conn, errand.before, metered=errand.metered)
+        return self._wait(errand, error, GIVE_UP_AFTER)
 
-    def _doubt(self, errand: Errand, error: FixityError) -> Outcome:
-        """Our own file is not what it was: unless it is the whole vault that is gone.
+    def _ours(self, errand: Errand, error: FixityError | VaultUnread) -> Outcome:
+        """It is our own side: the file, or the disk, or the whole vault that is gone.
 
-        Then nothing is wrong with the file, and the object waits.
+        Where the vault is gone, nothing is wrong with the file. That the disk did
+        not give it proves nothing against it either: it waits, and others go on.
         """
         try:
             require_vault(self.vault)
         except VaultUnusable:
             self._release(errand)
             raise
-        return self._refuse(errand, str(error))
+        if isinstance(error, FixityError):
+            return self._refuse(errand, str(error))
+        return self._wait(errand, error, OWN_DISK_TRIES, OWN_DISK_FIRST)
+
+    def _wait(
+        self, errand: Errand, error: DockError, most: int, first: int = 1
+    ) -> Outcome:
+        """The object is tried again later; after `most` tries a person is asked.
+
+        The first wait is as long as that after `first` tries.
+        """
+        conn, transfer, now = errand.conn, errand.transfer, self.clock.now().utc
+        before = transfers.attempts(conn, transfer)
+        if before + 1 >= most:
+            return self._refuse(errand, _too_often(before, error))
+        due = due_after(before + first, now, self.contact.jitter())
+        with transaction(conn):
+            transfers.postpone(conn, transfer, due, str(error))
+        level = logging.INFO if isinstance(error, SyncError) else logging.ERROR
+        log.log(level, "object waits key=%s due=%s %s", transfer.key, due, error)
+        return Outcome.POSTPONED
 
     def _refuse(self, errand: Errand, failure: str) -> Outcome:
         with transaction(errand.conn):
@@ -257,5 +273,5 @@ def require_vault(vault: Path) -> None:
         raise VaultUnusable(f"the vault {vault} is not there: {error}") from error
 
 
-def _too_often(before: int, error: SyncError) -> str:
+def _too_often(before: int, error: DockError) -> str:
     return f"tried {before + 1} times; the last time: {error}"

@@ -10,7 +10,7 @@ from dock_agent.errors import FixityError, StoreError
 from dock_agent.recording import PART_SIZE, Digest
 from dock_agent.store import dockings, files, recordings
 from dock_agent.store.transfers import Transfer
-from dock_agent.sync.content import FileContent, Moved, unheard
+from dock_agent.sync.content import FileContent, Moved, unheard, unread
 from dock_agent.sync.destination import About, Object
 
 
@@ -19,13 +19,14 @@ def described(
 ) -> Object:
     """Return the object; raise `FixityError` if it cannot be what was queued.
 
+    Raises `VaultUnread` where our own disk does not say.
     `moved` hears of its bytes, and that we live while it is hashed here.
     """
     path = vault / transfer.path
     try:
         size = path.lstat().st_size
     except OSError as error:
-        raise FixityError(f"{transfer.path}: {error.strerror}") from error
+        raise unread(path, error) from error
     if size != transfer.size:
         raise FixityError(f"{transfer.path} has {size} bytes, not {transfer.size}")
     known = () if transfer.file is None else files.parts(conn, transfer.file)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from dock_agent.clock import Clock
-from dock_agent.errors import Barred, NotTaken, Refused
+from dock_agent.errors import Barred, FixityError, NotTaken, Refused, VaultUnread
 from dock_agent.recording import DestinationName, Proof
 from dock_agent.store import destinations, orders
 from dock_agent.store.db import transaction
@@ -74,6 +74,8 @@ class Reconciler:
         except (Barred, Refused):
             lane.destination.probe()  # of the place, or of this object alone?
             return None
+        except (FixityError, VaultUnread) as error:  # other bytes, and ours to blame
+            return f"it has other bytes there, and here: {error}"
 
     @staticmethod
     def _judged(
