@@ -41,8 +41,13 @@ class Contact:
     clock: Clock
     asked: dict[DestinationName, int] = field(default_factory=dict)
 
-    def is_due(self, row: DestinationRow) -> bool:
-        """Whether the destination has to be asked before anything is sent."""
+    def is_due(self, row: DestinationRow, where: str | None = None) -> bool:
+        """Whether the destination has to be asked before anything is sent.
+
+        `where` is where it is now.
+        """
+        if _is_elsewhere(row, where):
+            return True
         times = [t for t in (row.last_success, row.last_failure) if t is not None]
         at = self.clock.now()
         fresh = bool(times) and abs(at.utc - max(times)) < ASK_EVERY
@@ -57,12 +62,13 @@ class Contact:
         metered: bool,
     ) -> None:
         """Probe it, and see that it is the place it was. Raises as a destination."""
-        row = destinations.get(conn, name)
+        row, where = destinations.get(conn, name), lane.where()
         lane.destination.probe()
+        _require_known(row, where)
         self._same_place(conn, row, lane.destination)
-        if lane.place not in {None, row.place}:  # by its marker it is the same
+        if where is not None and where != row.place:  # by its marker it is the same
             with transaction(conn):
-                destinations.moved(conn, name, lane.place or "", self.clock.now())
+                destinations.moved(conn, name, where, self.clock.now())
         self.asked[name] = self.clock.now().monotonic_ns
         self.answered(conn, row, metered=metered)
 
@@ -155,6 +161,19 @@ def require_place(row: DestinationRow, destination: Destination) -> None:
     if row.marker not in {None, found}:
         told = "its marker is gone" if found is None else f"its marker is {found}"
         raise Barred(f"this is not the place it was: {told}, not {row.marker}")
+
+
+def _is_elsewhere(row: DestinationRow, where: str | None) -> bool:
+    return None not in {row.place, where} and row.place != where
+
+
+def _require_known(row: DestinationRow, where: str | None) -> None:
+    """Raise `Barred` where nothing tells whether another address is the same place."""
+    if row.marker is None and row.last_success and _is_elsewhere(row, where):
+        raise Barred(
+            f"it is at {where} now, and was at {row.place}; there is no marker that"
+            " tells whether that is the same place: give the new one a new name"
+        )
 
 
 def known(row: DestinationRow) -> Capabilities:

@@ -117,11 +117,12 @@ def worker(
         if stop.wait(seconds):
             raise Stopping("the worker was stopped")
 
-    places = {d.name: place_of(config, d) for d in config.destinations}
+    places = {d.name: place_of(config, d)() for d in config.destinations}
     known = {
         row.name: capabilities(row)
         for row in destinations.every(conn)
-        if row.place == places.get(row.name)  # of another server nothing is known
+        # Of another server, or of one that cannot be told, nothing is known.
+        if row.place is not None and row.place == places.get(row.name)
     }
     network = Network(costly=config.sync.metered_interfaces)
     lanes = open_lanes(config, clock, known, wait)

@@ -86,7 +86,7 @@ class Worker:
         """Know every destination, and queue what was sealed before it was known."""
         for name, lane in self.lanes.items():
             with transaction(conn):
-                destinations.ensure(conn, name, kinds[name], lane.place)
+                destinations.ensure(conn, name, kinds[name], lane.where())
             self.fill(conn, name)
 
     def fill(self, conn: sqlite3.Connection, name: DestinationName) -> None:
@@ -108,7 +108,7 @@ class Worker:
         metered = self.network.is_metered()
         allowed = lane.policy.allowed(now, metered=metered)
         lane.limit(allowed.rate)
-        if self.contact.is_due(row):
+        if self.contact.is_due(row, lane.where()):
             try:
                 self.contact.ask(conn, name, lane, metered=metered)
             except Stopping:
