@@ -122,7 +122,7 @@ class Carrier:
         done = destination.send(item, self._known(errand), beat.remember)
         echoed = errand.lane.least is Proof.ECHOED
         told = destination.confirm(item, done, sent=echoed)
-        self.contact.learn(errand.conn, transfer.destination, destination)
+        self.contact.tryout.learn(errand.conn, transfer.destination, destination)
         return self._believed(errand, item, told)
 
     @staticmethod

@@ -6,10 +6,8 @@ so an outage costs one small question at a time, and no object a try.
 
 import logging
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-
-import msgspec
 
 from dock_agent.clock import Clock, Instant, ulid
 from dock_agent.errors import Barred, Busy, Full, Portal, SyncError, Unreachable
@@ -18,10 +16,11 @@ from dock_agent.recording import DestinationName, LinkState
 from dock_agent.store import destinations
 from dock_agent.store.db import transaction
 from dock_agent.store.destinations import DestinationRow, Silence
-from dock_agent.sync.destination import NOTHING_KNOWN, Capabilities, Destination
+from dock_agent.sync.destination import Destination
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.link import MOVES, LinkMove
 from dock_agent.sync.policy import next_attempt, resting
+from dock_agent.sync.tryout import NOTHING, Tryout
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +39,10 @@ class Contact:
 
     clock: Clock
     asked: dict[DestinationName, int] = field(default_factory=dict)
+    tryout: Tryout = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tryout", Tryout(self.clock))
 
     def is_due(self, row: DestinationRow, where: str | None = None) -> bool:
         """Whether the destination has to be asked before anything is sent.
@@ -67,8 +70,10 @@ class Contact:
         _require_known(row, where)
         self._same_place(conn, row, lane.destination)
         if where is not None and where != row.place:  # by its marker it is the same
-            with transaction(conn):
-                destinations.moved(conn, name, where, self.clock.now())
+            row = self._moved(conn, row, where)
+        free = not metered or lane.policy.metered == "all"  # a try moves some bytes
+        if free and self.tryout.is_due(row):
+            self.tryout.run(conn, lane, row)
         self.asked[name] = self.clock.now().monotonic_ns
         self.answered(conn, row, metered=metered)
 
@@ -103,18 +108,19 @@ class Contact:
         log.info("destination rests name=%s until=%s %s", name, again, error)
         return again
 
-    def learn(
-        self, conn: sqlite3.Connection, name: DestinationName, destination: Destination
-    ) -> None:
-        """Keep what the place was found to do, if that is new."""
-        now = msgspec.json.encode(destination.capabilities).decode()
-        if now != destinations.get(conn, name).capabilities:
-            with transaction(conn):
-                destinations.learnt(conn, name, now)
-
     def jitter(self) -> float:
         """Return a number in [0, 1)."""
         return int.from_bytes(self.clock.entropy(4), "big") / 2**32
+
+    def _moved(
+        self, conn: sqlite3.Connection, row: DestinationRow, where: str
+    ) -> DestinationRow:
+        """Remember another address; what answers there may do other things."""
+        with transaction(conn):
+            destinations.moved(conn, row.name, where, self.clock.now())
+            destinations.learnt(conn, row.name, NOTHING)
+        self.tryout.tried.pop(row.name, None)
+        return replace(row, capabilities=NOTHING)
 
     def _again(self, row: DestinationRow, at: Instant, error: SyncError) -> datetime:
         """Return when to ask again: not before it asked for, of any thread."""
@@ -174,14 +180,6 @@ def _require_known(row: DestinationRow, where: str | None) -> None:
             f"it is at {where} now, and was at {row.place}; there is no marker that"
             " tells whether that is the same place: give the new one a new name"
         )
-
-
-def known(row: DestinationRow) -> Capabilities:
-    """Return what was learnt of a place; nothing where that cannot be read."""
-    try:
-        return msgspec.json.decode(row.capabilities, type=Capabilities)
-    except msgspec.DecodeError:
-        return NOTHING_KNOWN
 
 
 def _seen(error: SyncError) -> LinkMove:

@@ -15,7 +15,6 @@ from dock_agent.store import destinations
 from dock_agent.sync.axis.destination import open_axis
 from dock_agent.sync.brake import Brake, Wait
 from dock_agent.sync.carry import Stopping
-from dock_agent.sync.contact import known as capabilities
 from dock_agent.sync.credentials import CredentialsFile
 from dock_agent.sync.destination import NOTHING_KNOWN, Capabilities, Destination
 from dock_agent.sync.directory.destination import open_directory
@@ -28,6 +27,7 @@ from dock_agent.sync.s3.client import Client, Place
 from dock_agent.sync.s3.destination import S3
 from dock_agent.sync.s3.lock import Lock
 from dock_agent.sync.transport.client import Transport
+from dock_agent.sync.tryout import known as capabilities
 from dock_agent.sync.tus.destination import open_tus
 from dock_agent.sync.worker import Network, Worker
 from dock_agent.sync.wrappers import Around, wrapped
