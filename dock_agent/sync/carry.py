@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 
 BEAT_EVERY = timedelta(seconds=15)
 OTHERS_FIRST = timedelta(minutes=10)
+STRONGEST = tuple(Proof)  # first
 OWN_DISK_TRIES = 8  # of whatever kind; over hours: a disk may be put back
 OWN_DISK_FIRST = 7  # the first wait is a minute or two
 
@@ -120,8 +121,8 @@ class Carrier:
         beat = _Beat(self, errand)
         item = described(errand.conn, self.vault, transfer, beat.moved)
         done = destination.send(item, self._known(errand), beat.remember)
-        echoed = errand.lane.least is Proof.ECHOED
-        told = destination.confirm(item, done, sent=echoed)
+        echo = errand.lane.least is not Proof.READ_BACK
+        told = destination.confirm(item, done, sent=echo)
         self.contact.tryout.learn(errand.conn, transfer.destination, destination)
         return self._believed(errand, item, told)
 
@@ -132,9 +133,7 @@ class Carrier:
         """Believe no more than was proved, by the least proof that was asked for."""
         if told is None:
             raise NotTaken(f"{item.key} is not there, whole")
-        weak = (
-            errand.lane.least is Proof.READ_BACK and told.proof is not Proof.READ_BACK
-        )
+        weak = STRONGEST.index(told.proof) > STRONGEST.index(errand.lane.least)
         if told.proof is Proof.NONE or weak or told.digest != errand.transfer.sha256:
             raise Refused(f"{item.key}: taken, but nothing proves it ({told.proof})")
         return told

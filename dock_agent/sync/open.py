@@ -67,6 +67,13 @@ def _open_s3(whole: Config, table: Table, clock: Clock, known: Capabilities) -> 
     return S3(client, table.prefix, known, lock=lock)
 
 
+def least_of(table: Table) -> Proof:
+    """Return the least proof that confirms an object at a destination."""
+    if (table.kind, table.cached) == ("directory", "accept"):
+        return Proof.CACHED
+    return Proof(table.proof)
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """What all lanes have in common. `wait` waits seconds, or ends the sending."""
@@ -85,7 +92,7 @@ class Opening:
             wrapped(inner, around),
             Policy.of(table, ZoneInfo(self.config.station.timezone)),
             place_of(self.config, table),
-            Proof(table.proof),
+            least_of(table),
             table.connections,
             brake.limit,
             meter.goodput,
