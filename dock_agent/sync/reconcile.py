@@ -45,8 +45,8 @@ class Reconciler:
 
         Raises as a destination does.
         """
-        before = self.clock.now().utc - every
-        found = orders.longest_unasked(conn, name, before, count)
+        now = self.clock.now().utc
+        found = orders.longest_unasked(conn, name, now, every, count)
         gone = 0
         for transfer in found:
             reason = self._reason(conn, lane, transfer)

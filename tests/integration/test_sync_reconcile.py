@@ -82,6 +82,17 @@ def test_what_is_there_stays_confirmed_and_is_not_asked_about_for_a_day(
     assert bench.told("lost there") == []
 
 
+def test_what_was_looked_at_before_the_clock_was_set_back_is_looked_at_again(
+    bench: Outbox,
+) -> None:
+    sent_yesterday(bench, 10, 20)
+    bench.clock.advance(1000 * DAY)
+    look(bench)
+    bench.clock.advance(-1000 * DAY)
+
+    assert (look(bench), look(bench)) == ((3, 0), (0, 0))
+
+
 def test_only_a_few_objects_are_asked_about_at_a_time(bench: Outbox) -> None:
     sent_yesterday(bench, *[1] * (AT_A_TIME + 4))
 
