@@ -13,11 +13,12 @@ import pytest
 
 from dock_agent.errors import FixityError, VaultUnread, VaultUnusable
 from dock_agent.recording import PART_SIZE, LinkState, TransferState
-from dock_agent.sync.carry import OWN_DISK_TRIES
+from dock_agent.sync.carry import OWN_DISK_TRIES, require_vault
 from dock_agent.sync.content import FileContent
 from dock_agent.sync.destination import Object
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.worker import Worker
+from dock_agent.vault.layout import MARKER
 from support.faultcard import FaultCard, mounted
 from support.outbox import HOUR, MINUTE, Around, Outbox, outbox
 from support.queues import CLOUD, states
@@ -169,6 +170,33 @@ def test_a_bad_sector_in_an_object_that_is_hashed_first_is_no_loss(
 
     assert states(bench.outbox.conn)[large[1:]] is QUEUED
     assert bench.outbox.told("refused") == []
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.EACCES, errno.ENODEV])
+def test_a_vault_whose_marker_cannot_be_read_is_not_there(
+    bench: Mounted, code: int
+) -> None:
+    bench.disk.opening[f"/{MARKER}"] = code
+
+    with pytest.raises(VaultUnusable, match=os.strerror(code)) as told:
+        require_vault(bench.path)
+
+    assert str(bench.path) in str(told.value)
+
+
+@pytest.mark.parametrize("what", ["nothing", "a file", "an empty directory", "a loop"])
+def test_what_is_no_vault_is_not_taken_for_one(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "elsewhere"
+    match what:
+        case "a file":
+            path.touch()
+        case "an empty directory":
+            path.mkdir()
+        case "a loop":
+            path.symlink_to(path)
+
+    with pytest.raises(VaultUnusable, match="is not there"):
+        require_vault(path)
 
 
 def test_a_read_that_fails_says_which_file_and_why() -> None:
