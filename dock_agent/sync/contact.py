@@ -123,7 +123,7 @@ class Contact:
         return replace(row, capabilities=NOTHING)
 
     def _again(self, row: DestinationRow, at: Instant, error: SyncError) -> datetime:
-        """Return when to ask again: not before it asked for, of any thread."""
+        """Return when to ask again: no sooner than any thread was told."""
         again = next_attempt(row.attempts + 1, at.utc, self.jitter())
         if isinstance(error, Busy) and error.wait_s is not None:
             again = max(again, at.utc + timedelta(seconds=min(error.wait_s, 3600)))

@@ -29,13 +29,12 @@ def described(
         raise unread(path, error) from error
     if size != transfer.size:
         raise FixityError(f"{transfer.path} has {size} bytes, not {transfer.size}")
-    known = () if transfer.file is None else files.parts(conn, transfer.file)
     item = Object(
         key=transfer.key,
         content=FileContent(path),
         size=size,
         digest=transfer.sha256,
-        parts=known,
+        parts=_known(conn, transfer),
         about=_about(conn, transfer),
         moved=moved,
     )
@@ -73,6 +72,12 @@ def _about(conn: sqlite3.Connection, transfer: Transfer) -> About:
         return about
     found = recordings.of_file(conn, transfer.file)
     return about if found is None else about.of(found)
+
+
+def _known(conn: sqlite3.Connection, transfer: Transfer) -> tuple[Digest, ...]:
+    if transfer.file is None or transfer.size <= PART_SIZE:
+        return ()
+    return files.parts(conn, transfer.file)
 
 
 def _parts(item: Object) -> tuple[Digest, ...]:

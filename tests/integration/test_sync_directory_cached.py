@@ -220,6 +220,8 @@ def line(path: Path, kind: str, options: str = "rw") -> str:
         *((kind, "rw,vers=3.1.1", True) for kind in ("cifs", "smb3", "nfs4", "ceph")),
         ("nfs", "rw,fsc,vers=3", False),
         ("cifs", "rw,fsc", False),
+        ("ceph", "rw,fsc=one,acl", False),
+        ("nfs4", "rw,fscx", True),
         ("fuse.rclone", "rw", False),
         ("fuse", "rw", False),
         ("overlay", "rw", False),

@@ -8,6 +8,7 @@ answer from anywhere on this machine, nor with a cache on disk (`fsc`).
 """
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from dock_agent.vault.real import RealDisk
 
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph"})
-LOCAL_CACHE = "fsc"  # fs-cache: what was read once may come from a local disk
+LOCAL_CACHE = re.compile(r"\bfsc(?![^,=])")  # what was read once may be on a disk here
 
 
 class ShareDisk(RealDisk):
@@ -49,9 +50,8 @@ def is_network(path: Path, mounts: Path = MOUNTS) -> bool:
         for line in mounts.read_text("utf-8", "surrogateescape").splitlines()
         for before, _, after in [line.partition(" - ")]
         if before.split()[2:3] == [number]
-        for kind, _, *options in [after.split(" ")]
+        for kind, _, options in [after.split(" ", 2)]
     ]
     return bool(kinds) and all(
-        kind in NETWORK and LOCAL_CACHE not in ",".join(options).split(",")
-        for kind, options in kinds
+        kind in NETWORK and not LOCAL_CACHE.search(options) for kind, options in kinds
     )
