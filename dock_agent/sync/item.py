@@ -41,7 +41,9 @@ def described(
     return replace(item, parts=_parts(item))
 
 
-def named(conn: sqlite3.Connection, vault: Path, transfer: Transfer) -> Object:
+def named(
+    conn: sqlite3.Connection, vault: Path, transfer: Transfer, moved: Moved = unheard
+) -> Object:
     """Return the object as it was queued, whether our own file is still there or not.
 
     It is for asking about, and not for sending.
@@ -53,6 +55,7 @@ def named(conn: sqlite3.Connection, vault: Path, transfer: Transfer) -> Object:
         digest=transfer.sha256,
         parts=(),
         about=_about(conn, transfer),
+        moved=moved,
     )
 
 

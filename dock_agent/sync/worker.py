@@ -200,7 +200,15 @@ class Worker:
             self.fill(conn, name)
         if self._is_to_wait(destinations.get(conn, name)):
             return
+        reconciler = Reconciler(self.vault, self.clock, self._go_on)
         try:
-            Reconciler(self.vault, self.clock).look(conn, name, self.lanes[name])
+            reconciler.look(conn, name, self.lanes[name])
+        except Stopping:
+            return
         except SyncError as error:
             self.contact.failed(conn, name, error)
+
+    def _go_on(self, count: int) -> None:
+        del count
+        if self.stop.is_set():
+            raise Stopping("the worker was stopped")

@@ -9,15 +9,16 @@ import pytest
 
 from dock_agent.recording import PART_SIZE, TransferState
 from dock_agent.store import transfers
-from dock_agent.store.db import transaction
+from dock_agent.store.db import connect, transaction
 from dock_agent.store.transfers import Claim
 from dock_agent.sync.carry import Outcome
-from dock_agent.sync.destination import Object
+from dock_agent.sync.destination import Confirmation, Look, Object, Progress
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.policy import LEASE
 from dock_agent.sync.worker import Worker
+from dock_agent.sync.wrappers import Through
 from support.books import THIEF
-from support.outbox import MINUTE, Around, Outbox, outbox
+from support.outbox import DAY, MINUTE, Around, Outbox, outbox
 from support.queues import CLOUD, states
 
 LARGE = 3 * PART_SIZE  # its parts are not known: they are hashed before it is sent
@@ -85,3 +86,33 @@ def test_a_worker_that_hashes_a_long_object_keeps_its_lease(bench: Outbox) -> No
 
     assert outcome is Outcome.CONFIRMED
     assert found == [None]
+
+
+def test_a_worker_that_reads_an_object_again_stops_when_it_is_told(
+    bench: Outbox, tmp_path: Path
+) -> None:
+    bench.queue.docking(1, [10])
+    bench.worker.run_once(bench.conn)
+    bench.clock.advance(2 * DAY)
+    with transaction(bench.conn):
+        bench.conn.execute("UPDATE transfer SET etag = 'before'")
+    read: list[str] = []
+
+    class Large(Through):
+        def look(self, item: Object, done: Progress) -> Look | None:
+            del done
+            return Look(item.size, etag="after")
+
+        def confirm(
+            self, item: Object, done: Progress, *, sent: bool = False
+        ) -> Confirmation | None:
+            worker.stop.set()
+            item.moved(1)
+            read.append(item.key)
+            return super().confirm(item, done, sent=sent)
+
+    worker = bench.through(Large(bench.cloud))
+    worker.run(lambda: connect(tmp_path / "store.db"))
+
+    assert read == []
+    assert set(states(bench.conn).values()) == {TransferState.CONFIRMED}
