@@ -157,15 +157,17 @@ def test_what_counts_for_less_is_confirmed_only_where_no_more_is_asked_for(
         assert (bench.column("state")[0], bench.column("proof")[0]) == (state, proof)
 
 
+@pytest.mark.parametrize("cached", [True, False])
 def test_a_file_behind_fuse_is_not_taken_for_one_that_was_read_back(
-    tmp_path: Path, sent: Object
+    tmp_path: Path, sent: Object, *, cached: bool
 ) -> None:
     """Its daemon may answer from this machine's own memory, as this one does."""
-    with mounted(tmp_path, tmp_path.with_name("mounted")) as card:
+    with mounted(tmp_path, tmp_path.with_name("mounted"), cached=cached) as card:
         found = ShareDisk().reread(tmp_path.with_name("mounted") / "5000-0.bin")
 
     assert card.bytes_read >= sent.size
     assert (found.digest, found.method) == (sent.digest, ReadBack.CACHED)
+    assert found.dropped is cached
 
 
 @pytest.mark.parametrize(
@@ -260,3 +262,17 @@ def test_what_the_kernel_does_not_count_on_the_network_was_read_past_our_cache(
 
     assert (plain.method, plain.dropped) == (ReadBack.CACHED, True)
     assert (found.digest, found.method) == (sent.digest, ReadBack.DROPPED)
+
+
+def test_what_stays_in_our_cache_was_not_read_past_it_on_the_network_either(
+    tmp_path: Path,
+) -> None:
+    """A file system in memory stands in for a share that keeps its pages."""
+    with in_memory() as folder:
+        (folder / "file").write_bytes(bytes(5000))
+        table = tmp_path / "mountinfo"
+        table.write_text(line(folder, "nfs4"))
+
+        found = ShareDisk(table).reread(folder / "file")
+
+    assert found.method is ReadBack.CACHED
