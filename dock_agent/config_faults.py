@@ -63,6 +63,8 @@ def _destination(table: "Destination") -> Iterator[str]:
             yield f"is {table.kind} and needs `{key}`"
     if (table.kind, table.addressing, table.read_endpoint) == ("tus", "path", None):
         yield "is tus by path and needs `read_endpoint`, to see what is there already"
+    if (table.cached, table.proof) == ("accept", "read-back"):
+        yield "accepts copies from memory, and wants them read back: choose one"
     if {".", ".."} & set(table.prefix.split("/")):
         yield f"has a prefix that leads elsewhere: {table.prefix!r}"
     for url in (table.endpoint, table.read_endpoint):

@@ -119,6 +119,13 @@ class Destination(Table, frozen=True):
             " not a mount"
         ),
     ] = False
+    cached: Annotated[
+        Literal["refuse", "accept"],
+        Meta(
+            description="directory: one whose copies can be read back from this"
+            " machine's own memory only"
+        ),
+    ] = "refuse"
     token_file: Annotated[str | None, Meta(description="tus: a bearer token")] = None
     addressing: Annotated[
         Literal["collection", "path"],

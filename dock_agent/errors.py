@@ -145,6 +145,12 @@ class VaultUnusable(DockError):
     hint = "Is the disk mounted, and writable for the station's user?"
 
 
+class VaultUnread(VaultUnusable):
+    """A file of the vault could not be read."""
+
+    hint = "Look at the vault's disk: the system's log says what is wrong with it."
+
+
 class AlreadyRunning(DockError):
     """Another agent works on this vault."""
 

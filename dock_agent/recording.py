@@ -89,6 +89,7 @@ class Proof(StrEnum):
 
     READ_BACK = "read-back"  # every byte fetched again, SHA-256 equal
     ECHOED = "echoed"  # a digest the destination computed itself and returned
+    CACHED = "cached"  # fetched from our own memory, perhaps; a person accepts that
     NONE = "none"  # size or status alone: never confirms
 
 

@@ -85,7 +85,7 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
                 station.sign_with(conn, key.public)
                 for destination in config.destinations:
                     name = DestinationName(destination.name)
-                    place = place_of(config, destination)
+                    place = place_of(config, destination)()
                     destinations.ensure(conn, name, destination.kind, place)
                 configured.tell(conn, names, clock.now())
                 custody.append(conn, started, clock.now())

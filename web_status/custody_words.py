@@ -92,6 +92,8 @@ def _confirmed(facts: Facts) -> str:
 HOW_PROVED: Mapping[str, str] = {
     Proof.READ_BACK: "proved the whole file: every byte was fetched again and matched",
     Proof.ECHOED: "proved the whole file: the digest it computed itself matched",
+    Proof.CACHED: "took the whole file; it matched in this station's own memory, which"
+    " the configuration accepts",
 }
 
 

@@ -56,6 +56,7 @@ name = "nas"
 kind = "directory"
 path = "nas"
 local = true
+cached = "accept"
 """
 S3 = """\
 [[destinations]]

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dock_agent.clock import Instant, stamp
 from dock_agent.custody.chain import Event
@@ -129,15 +129,26 @@ def looked(conn: sqlite3.Connection, ids: Collection[TransferId], at: Instant) -
 
 
 def longest_unasked(
-    conn: sqlite3.Connection, destination: DestinationName, before: datetime, count: int
+    conn: sqlite3.Connection,
+    destination: DestinationName,
+    now: datetime,
+    every: timedelta,
+    count: int,
 ) -> list[Transfer]:
-    """Return confirmed objects that were last asked about before then, oldest first."""
-    rows = conn.execute(
-        "SELECT * FROM transfer INDEXED BY transfer_looked WHERE state = 'confirmed'"
-        " AND destination = ? AND looked_at < ? ORDER BY looked_at, id LIMIT ?",
-        (destination, stamp(before), count),
-    )
-    return [transfer(row) for row in rows]
+    """Return confirmed objects that were not asked about for so long, oldest first.
+
+    One that was asked about later than now is due too: the clock was set back.
+    """
+    found: list[Transfer] = []
+    for low, high in ((stamp(now), "~"), ("", stamp(now - every))):
+        rows = conn.execute(
+            "SELECT * FROM transfer INDEXED BY transfer_looked WHERE state ="
+            " 'confirmed' AND destination = ? AND looked_at > ? AND looked_at < ?"
+            " ORDER BY looked_at, id LIMIT ?",
+            (destination, low, high, count - len(found)),
+        )
+        found += [transfer(row) for row in rows]
+    return found
 
 
 def without_rows(

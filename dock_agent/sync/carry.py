@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -21,15 +21,16 @@ from dock_agent.errors import (
     Refused,
     SyncError,
     Unreachable,
+    VaultUnread,
     VaultUnusable,
 )
 from dock_agent.recording import Proof
 from dock_agent.store import destinations, transfers
 from dock_agent.store.confirmations import Confirmed, confirm
 from dock_agent.store.db import transaction
+from dock_agent.store.destinations import DestinationRow
 from dock_agent.store.transfers import Step, Transfer
 from dock_agent.sync.contact import Contact
-from dock_agent.sync.content import each
 from dock_agent.sync.destination import (
     Acknowledged,
     Confirmation,
@@ -45,6 +46,9 @@ log = logging.getLogger(__name__)
 
 BEAT_EVERY = timedelta(seconds=15)
 OTHERS_FIRST = timedelta(minutes=10)
+STRONGEST = tuple(Proof)  # first
+OWN_DISK_TRIES = 8  # of whatever kind; over hours: a disk may be put back
+OWN_DISK_FIRST = 7  # the first wait is a minute or two
 
 
 class Outcome(StrEnum):
@@ -62,12 +66,16 @@ class Stopping(DockError):
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One claimed row, and what carries it."""
+    """One claimed row, and what carries it.
+
+    `before` is the destination's row from before it was claimed.
+    """
 
     conn: sqlite3.Connection
     transfer: Transfer
     lane: Lane
     metered: bool
+    before: DestinationRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +108,8 @@ class Carrier:
             return self._rest(errand, error)
         except NotTaken as error:
             return self._try_again(errand, error)
-        except FixityError as error:
-            return self._doubt(errand, error)
+        except (FixityError, VaultUnread) as error:
+            return self._ours(errand, error)
         except Refused as error:
             return self._refuse(errand, str(error))
         return self._confirm(errand, told)
@@ -110,13 +118,12 @@ class Carrier:
         transfer, destination = errand.transfer, errand.lane.destination
         if transfer.attempts >= GIVE_UP_AFTER:
             raise Refused("whoever sends it ends, time after time")
-        item = described(errand.conn, self.vault, transfer)
         beat = _Beat(self, errand)
-        item = replace(item, moved=each(item.moved, beat.moved))
+        item = described(errand.conn, self.vault, transfer, beat.moved)
         done = destination.send(item, self._known(errand), beat.remember)
-        echoed = errand.lane.least is Proof.ECHOED
-        told = destination.confirm(item, done, sent=echoed)
-        self.contact.learn(errand.conn, transfer.destination, destination)
+        echo = errand.lane.least is not Proof.READ_BACK
+        told = destination.confirm(item, done, sent=echo)
+        self.contact.tryout.learn(errand.conn, transfer.destination, destination)
         return self._believed(errand, item, told)
 
     @staticmethod
@@ -126,9 +133,7 @@ class Carrier:
         """Believe no more than was proved, by the least proof that was asked for."""
         if told is None:
             raise NotTaken(f"{item.key} is not there, whole")
-        weak = (
-            errand.lane.least is Proof.READ_BACK and told.proof is not Proof.READ_BACK
-        )
+        weak = STRONGEST.index(told.proof) > STRONGEST.index(errand.lane.least)
         if told.proof is Proof.NONE or weak or told.digest != errand.transfer.sha256:
             raise Refused(f"{item.key}: taken, but nothing proves it ({told.proof})")
         return told
@@ -148,7 +153,7 @@ class Carrier:
             destinations.took(conn, transfer.destination)
             goodput = errand.lane.goodput()
             destinations.measured(conn, transfer.destination, goodput, at)
-        self.contact.answered(conn, transfer.destination, metered=errand.metered)
+        self.contact.answered(conn, errand.before, metered=errand.metered)
         return Outcome.CONFIRMED
 
     def _rest(self, errand: Errand, error: SyncError) -> Outcome:
@@ -170,28 +175,41 @@ class Carrier:
 
     def _try_again(self, errand: Errand, error: NotTaken) -> Outcome:
         """This object waits; the others go on."""
-        conn, transfer, now = errand.conn, errand.transfer, self.clock.now().utc
-        self.contact.answered(conn, transfer.destination, metered=errand.metered)
-        before = transfers.attempts(conn, transfer)
-        if before + 1 >= GIVE_UP_AFTER:
-            return self._refuse(errand, _too_often(before, error))
-        due = due_after(before + 1, now, self.contact.jitter())
-        with transaction(conn):
-            transfers.postpone(conn, transfer, due, str(error))
-        log.info("object not taken key=%s due=%s %s", transfer.key, due, error)
-        return Outcome.POSTPONED
+        self.contact.answered(errand.conn, errand.before, metered=errand.metered)
+        return self._wait(errand, error, GIVE_UP_AFTER)
 
-    def _doubt(self, errand: Errand, error: FixityError) -> Outcome:
-        """Our own file is not what it was: unless it is the whole vault that is gone.
+    def _ours(self, errand: Errand, error: FixityError | VaultUnread) -> Outcome:
+        """It is our own side: the file, or the disk, or the whole vault that is gone.
 
-        Then nothing is wrong with the file, and the object waits.
+        Where the vault is gone, nothing is wrong with the file. That the disk did
+        not give it proves nothing against it either: it waits, and others go on.
         """
         try:
             require_vault(self.vault)
         except VaultUnusable:
             self._release(errand)
             raise
-        return self._refuse(errand, str(error))
+        if isinstance(error, FixityError):
+            return self._refuse(errand, str(error))
+        return self._wait(errand, error, OWN_DISK_TRIES, OWN_DISK_FIRST)
+
+    def _wait(
+        self, errand: Errand, error: DockError, most: int, first: int = 1
+    ) -> Outcome:
+        """The object is tried again later; after `most` tries a person is asked.
+
+        The first wait is as long as that after `first` tries.
+        """
+        conn, transfer, now = errand.conn, errand.transfer, self.clock.now().utc
+        before = transfers.attempts(conn, transfer)
+        if before + 1 >= most:
+            return self._refuse(errand, _too_often(before, error))
+        due = due_after(before + first, now, self.contact.jitter())
+        with transaction(conn):
+            transfers.postpone(conn, transfer, due, str(error))
+        level = logging.INFO if isinstance(error, SyncError) else logging.ERROR
+        log.log(level, "object waits key=%s due=%s %s", transfer.key, due, error)
+        return Outcome.POSTPONED
 
     def _refuse(self, errand: Errand, failure: str) -> Outcome:
         with transaction(errand.conn):
@@ -254,5 +272,5 @@ def require_vault(vault: Path) -> None:
         raise VaultUnusable(f"the vault {vault} is not there: {error}") from error
 
 
-def _too_often(before: int, error: SyncError) -> str:
+def _too_often(before: int, error: DockError) -> str:
     return f"tried {before + 1} times; the last time: {error}"

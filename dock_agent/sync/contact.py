@@ -6,10 +6,8 @@ so an outage costs one small question at a time, and no object a try.
 
 import logging
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-
-import msgspec
 
 from dock_agent.clock import Clock, Instant, ulid
 from dock_agent.errors import Barred, Busy, Full, Portal, SyncError, Unreachable
@@ -18,10 +16,11 @@ from dock_agent.recording import DestinationName, LinkState
 from dock_agent.store import destinations
 from dock_agent.store.db import transaction
 from dock_agent.store.destinations import DestinationRow, Silence
-from dock_agent.sync.destination import NOTHING_KNOWN, Capabilities, Destination
+from dock_agent.sync.destination import Destination
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.link import MOVES, LinkMove
-from dock_agent.sync.policy import next_attempt
+from dock_agent.sync.policy import next_attempt, resting
+from dock_agent.sync.tryout import NOTHING, Tryout
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +39,18 @@ class Contact:
 
     clock: Clock
     asked: dict[DestinationName, int] = field(default_factory=dict)
+    tryout: Tryout = field(init=False)
 
-    def is_due(self, row: DestinationRow) -> bool:
-        """Whether the destination has to be asked before anything is sent."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tryout", Tryout(self.clock))
+
+    def is_due(self, row: DestinationRow, where: str | None = None) -> bool:
+        """Whether the destination has to be asked before anything is sent.
+
+        `where` is where it is now.
+        """
+        if _is_elsewhere(row, where):
+            return True
         times = [t for t in (row.last_success, row.last_failure) if t is not None]
         at = self.clock.now()
         fresh = bool(times) and abs(at.utc - max(times)) < ASK_EVERY
@@ -57,52 +65,71 @@ class Contact:
         metered: bool,
     ) -> None:
         """Probe it, and see that it is the place it was. Raises as a destination."""
-        row = destinations.get(conn, name)
+        row, where = destinations.get(conn, name), lane.where()
         lane.destination.probe()
+        _require_known(row, where)
         self._same_place(conn, row, lane.destination)
-        if lane.place not in {None, row.place}:  # by its marker it is the same
-            with transaction(conn):
-                destinations.moved(conn, name, lane.place or "", self.clock.now())
+        if where is not None and where != row.place:  # by its marker it is the same
+            row = self._moved(conn, row, where)
+        free = not metered or lane.policy.metered == "all"  # a try moves some bytes
+        if free and self.tryout.is_due(row):
+            self.tryout.run(conn, lane, row)
         self.asked[name] = self.clock.now().monotonic_ns
-        self.answered(conn, name, metered=metered)
+        self.answered(conn, row, metered=metered)
 
     def answered(
-        self, conn: sqlite3.Connection, name: DestinationName, *, metered: bool
+        self, conn: sqlite3.Connection, before: DestinationRow, *, metered: bool
     ) -> None:
-        """It answered, itself, and will have us."""
+        """It answered, itself, and will have us.
+
+        `before` is its row as it was when what it answered was begun. Where another
+        thread met a failure since then, that is newer: the rest that it asked for,
+        and what is known of the link, stay as they are.
+        """
         move = LinkMove.ANSWERED_METERED if metered else LinkMove.ANSWERED
-        row = destinations.get(conn, name)
         with transaction(conn):
+            row = destinations.get(conn, before.name)
+            # Not by which is later: the clock may have been set back.
+            if row.last_failure != before.last_failure:
+                return
             link = moved(MOVES, row.link, move)
-            destinations.answered(conn, name, link, self.clock.now())
+            destinations.answered(conn, row.name, link, self.clock.now())
 
     def failed(
         self, conn: sqlite3.Connection, name: DestinationName, error: SyncError
     ) -> datetime:
-        """Let the destination rest; return until when."""
+        """Let the destination rest, as long as it rests already; return until when."""
         at = self.clock.now()
-        row = destinations.get(conn, name)
-        again = next_attempt(row.attempts + 1, at.utc, self.jitter())
-        if isinstance(error, Busy) and error.wait_s is not None:
-            again = max(again, at.utc + timedelta(seconds=min(error.wait_s, 3600)))
-        link = moved(MOVES, row.link, _seen(error))
         with transaction(conn):
+            row = destinations.get(conn, name)
+            again = self._again(row, at, error)
+            link = moved(MOVES, row.link, _seen(error))
             destinations.silent(conn, name, Silence(link, str(error), again), at)
         log.info("destination rests name=%s until=%s %s", name, again, error)
         return again
 
-    def learn(
-        self, conn: sqlite3.Connection, name: DestinationName, destination: Destination
-    ) -> None:
-        """Keep what the place was found to do, if that is new."""
-        now = msgspec.json.encode(destination.capabilities).decode()
-        if now != destinations.get(conn, name).capabilities:
-            with transaction(conn):
-                destinations.learnt(conn, name, now)
-
     def jitter(self) -> float:
         """Return a number in [0, 1)."""
         return int.from_bytes(self.clock.entropy(4), "big") / 2**32
+
+    def _moved(
+        self, conn: sqlite3.Connection, row: DestinationRow, where: str
+    ) -> DestinationRow:
+        """Remember another address; what answers there may do other things."""
+        with transaction(conn):
+            destinations.moved(conn, row.name, where, self.clock.now())
+            destinations.learnt(conn, row.name, NOTHING)
+        self.tryout.tried.pop(row.name, None)
+        return replace(row, capabilities=NOTHING)
+
+    def _again(self, row: DestinationRow, at: Instant, error: SyncError) -> datetime:
+        """Return when to ask again: no sooner than any thread was told."""
+        again = next_attempt(row.attempts + 1, at.utc, self.jitter())
+        if isinstance(error, Busy) and error.wait_s is not None:
+            again = max(again, at.utc + timedelta(seconds=min(error.wait_s, 3600)))
+        if row.try_after is not None and resting(row.try_after, at.utc):
+            again = max(again, row.try_after)
+        return again
 
     def _same_place(
         self, conn: sqlite3.Connection, row: DestinationRow, destination: Destination
@@ -142,12 +169,17 @@ def require_place(row: DestinationRow, destination: Destination) -> None:
         raise Barred(f"this is not the place it was: {told}, not {row.marker}")
 
 
-def known(row: DestinationRow) -> Capabilities:
-    """Return what was learnt of a place; nothing where that cannot be read."""
-    try:
-        return msgspec.json.decode(row.capabilities, type=Capabilities)
-    except msgspec.DecodeError:
-        return NOTHING_KNOWN
+def _is_elsewhere(row: DestinationRow, where: str | None) -> bool:
+    return None not in {row.place, where} and row.place != where
+
+
+def _require_known(row: DestinationRow, where: str | None) -> None:
+    """Raise `Barred` where nothing tells whether another address is the same place."""
+    if row.marker is None and row.last_success and _is_elsewhere(row, where):
+        raise Barred(
+            f"it is at {where} now, and was at {row.place}; there is no marker that"
+            " tells whether that is the same place: give the new one a new name"
+        )
 
 
 def _seen(error: SyncError) -> LinkMove:

@@ -1,24 +1,34 @@
 """The bytes of an object, on our own disk, as destinations read them.
 
-What goes wrong here is never the destination's fault: it raises `FixityError`.
+What goes wrong here is never the destination's fault. A file that is gone is told
+apart from a disk that does not give it: only the first says that evidence is missing.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dock_agent.errors import FixityError
+from dock_agent.errors import DockError, FixityError, VaultUnread
 
 PIECE = 1 << 20  # bytes read from the disk at a time
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# No file of that name: nothing, a link, a directory, a pipe, a socket.
+NO_FILE = {errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EISDIR}
+NO_FILE |= {errno.ESPIPE, errno.ENXIO}
 
 
 class Content(Protocol):
     """Where an object's bytes come from."""
 
     def blocks(self, offset: int, length: int) -> Iterator[bytes]:
-        """Yield `length` bytes from `offset`; raise `FixityError` if they are gone."""
+        """Yield `length` bytes from `offset`.
+
+        Raises `FixityError` if they are gone, `VaultUnread` if the disk does not
+        give them.
+        """
         ...
 
 
@@ -32,11 +42,11 @@ class FileContent:
         try:
             yield from self._read(offset, length)
         except OSError as error:
-            raise FixityError(f"{self.path}: {error.strerror}") from error
+            raise unread(self.path, error) from error
 
     def _read(self, offset: int, length: int) -> Iterator[bytes]:
         at, end = offset, offset + length
-        fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(self.path, READ)
         try:
             while at < end:
                 block = os.pread(fd, min(PIECE, end - at), at)
@@ -46,6 +56,12 @@ class FileContent:
                 yield block
         finally:
             os.close(fd)
+
+
+def unread(path: Path, error: OSError) -> DockError:
+    """Return what it means that a file of ours could not be read."""
+    kind = FixityError if error.errno in NO_FILE else VaultUnread
+    return kind(f"{path}: {error.strerror}")
 
 
 Moved = Callable[[int], None]

@@ -9,6 +9,7 @@ Whatever a destination does, one of these is raised, and nothing else:
 - `NotTaken`: it did not take this object this time. The object waits, others go on.
 - `Refused`: it will never take this object as it stands. A person must look.
 - `FixityError`: our own file is no longer what it was. A person must look.
+- `VaultUnread`: our own disk did not give the file. The object waits, others go on.
 
 Every method is safe to repeat, at any time and after any failure.
 """

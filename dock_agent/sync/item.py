@@ -11,33 +11,42 @@ from dock_agent.errors import FixityError, StoreError
 from dock_agent.recording import PART_SIZE, Digest, Priority
 from dock_agent.store import dockings, files, recordings
 from dock_agent.store.transfers import Transfer
-from dock_agent.sync.content import Content, FileContent
+from dock_agent.sync.content import FileContent, Moved, unheard, unread
 from dock_agent.sync.destination import About, Object
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def described(conn: sqlite3.Connection, vault: Path, transfer: Transfer) -> Object:
-    """Return the object; raise `FixityError` if it cannot be what was queued."""
+def described(
+    conn: sqlite3.Connection, vault: Path, transfer: Transfer, moved: Moved = unheard
+) -> Object:
+    """Return the object; raise `FixityError` if it cannot be what was queued.
+
+    Raises `VaultUnread` where our own disk does not say.
+    `moved` hears of its bytes, and that we live while it is hashed here.
+    """
     path = vault / transfer.path
     try:
         size = path.lstat().st_size
     except OSError as error:
-        raise FixityError(f"{transfer.path}: {error.strerror}") from error
+        raise unread(path, error) from error
     if size != transfer.size:
         raise FixityError(f"{transfer.path} has {size} bytes, not {transfer.size}")
-    content = FileContent(path)
-    return Object(
+    item = Object(
         key=transfer.key,
-        content=content,
+        content=FileContent(path),
         size=size,
         digest=transfer.sha256,
-        parts=_parts(conn, transfer, content),
+        parts=_known(conn, transfer),
         about=_about(conn, transfer),
+        moved=moved,
     )
+    return replace(item, parts=_parts(item))
 
 
-def named(conn: sqlite3.Connection, vault: Path, transfer: Transfer) -> Object:
+def named(
+    conn: sqlite3.Connection, vault: Path, transfer: Transfer, moved: Moved = unheard
+) -> Object:
     """Return the object as it was queued, whether our own file is still there or not.
 
     It is for asking about, and not for sending.
@@ -49,6 +58,7 @@ def named(conn: sqlite3.Connection, vault: Path, transfer: Transfer) -> Object:
         digest=transfer.sha256,
         parts=(),
         about=_about(conn, transfer),
+        moved=moved,
     )
 
 
@@ -83,22 +93,26 @@ def _moment(ns: int) -> datetime:
     return EPOCH + timedelta(microseconds=ns // 1000)
 
 
-def _parts(
-    conn: sqlite3.Connection, transfer: Transfer, content: Content
-) -> tuple[Digest, ...]:
+def _known(conn: sqlite3.Connection, transfer: Transfer) -> tuple[Digest, ...]:
+    if transfer.file is None or transfer.size <= PART_SIZE:
+        return ()
+    return files.parts(conn, transfer.file)
+
+
+def _parts(item: Object) -> tuple[Digest, ...]:
     """Return the digests of the parts: of a file as offloaded, else made here."""
-    if transfer.size <= PART_SIZE:
-        return (transfer.sha256,)
-    known = () if transfer.file is None else files.parts(conn, transfer.file)
-    if len(known) == -(-transfer.size // PART_SIZE):
-        return known
+    if item.size <= PART_SIZE:
+        return (item.digest,)
+    if len(item.parts) == -(-item.size // PART_SIZE):
+        return item.parts
     whole, made = hashlib.sha256(), []
-    for offset in range(0, transfer.size, PART_SIZE):
+    for offset in range(0, item.size, PART_SIZE):
         part = hashlib.sha256()
-        for block in content.blocks(offset, min(PART_SIZE, transfer.size - offset)):
+        for block in item.content.blocks(offset, min(PART_SIZE, item.size - offset)):
             whole.update(block)
             part.update(block)
+            item.moved(0)  # nothing moves, and yet we live
         made.append(Digest(part.hexdigest()))
-    if whole.hexdigest() != transfer.sha256:
-        raise FixityError(f"{transfer.path} is no longer what it was")
+    if whole.hexdigest() != item.digest:
+        raise FixityError(f"{item.key} is no longer what it was")
     return tuple(made)

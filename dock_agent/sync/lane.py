@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from dock_agent.recording import Proof
 from dock_agent.sync.content import unheard
 from dock_agent.sync.destination import Destination
+from dock_agent.sync.place import Where
 from dock_agent.sync.policy import Policy
 
 
@@ -15,18 +16,22 @@ def unmeasured() -> int:
     return 0
 
 
+def nowhere() -> None:
+    """Do not say where it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
     """A destination, and the terms of the configuration.
 
-    `place` says where it is, as one string; `least` is the least proof that
+    `where` tells where it is now, as one string; `least` is the least proof that
     confirms; `limit` is told how many bytes a second may go (0: any), and `goodput`
     tells how many did lately.
     """
 
     destination: Destination
     policy: Policy = field(default_factory=lambda: Policy(ZoneInfo("UTC")))
-    place: str | None = None
+    where: Where = nowhere
     least: Proof = Proof.ECHOED
     connections: int = 1
     limit: Callable[[int], None] = unheard

@@ -15,7 +15,6 @@ from dock_agent.store import destinations
 from dock_agent.sync.axis.destination import open_axis
 from dock_agent.sync.brake import Brake, Wait
 from dock_agent.sync.carry import Stopping
-from dock_agent.sync.contact import known as capabilities
 from dock_agent.sync.credentials import CredentialsFile
 from dock_agent.sync.destination import NOTHING_KNOWN, Capabilities, Destination
 from dock_agent.sync.directory.destination import open_directory
@@ -28,6 +27,7 @@ from dock_agent.sync.s3.client import Client, Place
 from dock_agent.sync.s3.destination import S3
 from dock_agent.sync.s3.lock import Lock
 from dock_agent.sync.transport.client import Transport
+from dock_agent.sync.tryout import known as capabilities
 from dock_agent.sync.tus.destination import open_tus
 from dock_agent.sync.worker import Network, Worker
 from dock_agent.sync.wrappers import Around, wrapped
@@ -67,6 +67,13 @@ def _open_s3(whole: Config, table: Table, clock: Clock, known: Capabilities) -> 
     return S3(client, table.prefix, known, lock=lock)
 
 
+def least_of(table: Table) -> Proof:
+    """Return the least proof that confirms an object at a destination."""
+    if (table.kind, table.cached) == ("directory", "accept"):
+        return Proof.CACHED
+    return Proof(table.proof)
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """What all lanes have in common. `wait` waits seconds, or ends the sending."""
@@ -90,7 +97,7 @@ class Opening:
             wrapped(inner, around),
             Policy.of(table, ZoneInfo(self.config.station.timezone)),
             place_of(self.config, table),
-            Proof(table.proof),
+            least_of(table),
             table.connections,
             brake.limit,
             meter.goodput,
@@ -122,11 +129,12 @@ def worker(
         if stop.wait(seconds):
             raise Stopping("the worker was stopped")
 
-    places = {d.name: place_of(config, d) for d in config.destinations}
+    places = {d.name: place_of(config, d)() for d in config.destinations}
     known = {
         row.name: capabilities(row)
         for row in destinations.every(conn)
-        if row.place == places.get(row.name)  # of another server nothing is known
+        # Of another server, or of one that cannot be told, nothing is known.
+        if row.place is not None and row.place == places.get(row.name)
     }
     network = Network(costly=config.sync.metered_interfaces)
     lanes = open_lanes(config, clock, known, wait)

@@ -3,14 +3,16 @@
 Pure.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from dock_agent.config_tables import Destination, Window
 from dock_agent.recording import Priority
 
+MINUTE = timedelta(minutes=1)
 FIRST = timedelta(seconds=2)
 CEILING = timedelta(minutes=5)
 LEASE = timedelta(minutes=15)  # longer than any step without a sign of life
@@ -95,16 +97,19 @@ class Policy:
         return Allowed(priorities, 0 if 0 in rates else max(rates), self._changes(now))
 
     def _changes(self, now: datetime) -> datetime | None:
-        """Return when the next window opens or closes."""
-        local = now.astimezone(self.zone)
-        edges = [
+        """Return when the next window opens or closes, or the clock is changed."""
+        if not self.windows:
+            return None
+        today = now.astimezone(self.zone).date()
+        days = [today + timedelta(days=n) for n in range(-1, 8)]
+        edges = {
             edge
+            for day in days
             for window in self.windows
-            for days in range(9)
-            for edge in _edges(window, local, days, self.zone)
-            if edge > now
-        ]
-        return min(edges, default=None)
+            for edge in _edges(window, day, self.zone)
+        }
+        edges |= {edge for day in days for edge in _shift(day, self.zone)}
+        return min((edge for edge in edges if edge > now), default=None)
 
 
 def _in(window: Window, local: datetime) -> bool:
@@ -118,17 +123,35 @@ def _in(window: Window, local: datetime) -> bool:
     return (today and moment >= begin) or (yesterday and moment < end)
 
 
-def _edges(
-    window: Window, local: datetime, days: int, zone: ZoneInfo
-) -> Sequence[datetime]:
-    day = (local + timedelta(days=days - 1)).date()
+def _edges(window: Window, day: date, zone: ZoneInfo) -> Iterator[datetime]:
+    """Yield when a window of that day opens and closes, in UTC.
+
+    An hour that the clock shows twice has both; of one that it leaves out, `_shift`
+    tells.
+    """
     if DAYS[day.weekday()] not in _days(window):
-        return ()
+        return
     begin, end = _clock(window.begin), _clock(window.end)
     last = day if begin < end else day + timedelta(days=1)
-    return (
-        datetime.combine(day, begin, zone),
-        datetime.combine(last, end, zone),
+    for on, at in ((day, begin), (last, end)):
+        for fold in (0, 1):
+            local = datetime.combine(on, at.replace(fold=fold), zone)
+            yield local.astimezone(UTC)
+
+
+def _shift(day: date, zone: ZoneInfo) -> Iterator[datetime]:
+    """Yield when the clock is changed on a day, in UTC, to the minute."""
+    begin, end = (
+        datetime.combine(day + timedelta(days=n), time(), zone) for n in range(2)
+    )
+    first, after = begin.astimezone(UTC), end.utcoffset()
+    if begin.utcoffset() == after:
+        return
+    minutes = range((end.astimezone(UTC) - first) // MINUTE)
+    yield first + MINUTE * bisect_left(
+        minutes,
+        True,  # noqa: FBT003  what is looked for
+        key=lambda n: (first + n * MINUTE).astimezone(zone).utcoffset() == after,
     )
 
 

@@ -11,12 +11,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from dock_agent.clock import Clock
-from dock_agent.errors import Barred, NotTaken, Refused
+from dock_agent.errors import Barred, FixityError, NotTaken, Refused, VaultUnread
 from dock_agent.recording import DestinationName, Proof
 from dock_agent.store import destinations, orders
 from dock_agent.store.db import transaction
 from dock_agent.store.transfers import Transfer
 from dock_agent.sync.contact import require_place
+from dock_agent.sync.content import Moved, unheard
 from dock_agent.sync.destination import Look, Object, Progress
 from dock_agent.sync.item import named
 from dock_agent.sync.lane import Lane
@@ -27,10 +28,11 @@ AT_A_TIME = 20  # objects
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """Looks at what was confirmed."""
+    """Looks at what was confirmed. `moved` hears of bytes that are read again."""
 
     vault: Path
     clock: Clock
+    moved: Moved = unheard
 
     def look(
         self,
@@ -45,8 +47,8 @@ class Reconciler:
 
         Raises as a destination does.
         """
-        before = self.clock.now().utc - every
-        found = orders.longest_unasked(conn, name, before, count)
+        now = self.clock.now().utc
+        found = orders.longest_unasked(conn, name, now, every, count)
         gone = 0
         for transfer in found:
             reason = self._reason(conn, lane, transfer)
@@ -64,7 +66,7 @@ class Reconciler:
         self, conn: sqlite3.Connection, lane: Lane, transfer: Transfer
     ) -> str | None:
         """Return why an object is not there any more; None unless that is known."""
-        item = named(conn, self.vault, transfer)
+        item = named(conn, self.vault, transfer, self.moved)
         handle = Progress(transfer.upload, transfer.generation, (), transfer.sent)
         try:
             told = lane.destination.look(item, handle)
@@ -74,6 +76,8 @@ class Reconciler:
         except (Barred, Refused):
             lane.destination.probe()  # of the place, or of this object alone?
             return None
+        except (FixityError, VaultUnread) as error:  # other bytes, and ours to blame
+            return f"it has other bytes there, and here: {error}"
 
     @staticmethod
     def _judged(

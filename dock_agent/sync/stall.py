@@ -21,7 +21,10 @@ class Stall:
     What those take, who wait for the brake or write to the database, is not counted:
     only the time until the next bytes move is the destination's. Bytes are told
     before they are sent, and after they came, so what was told at either end of a
-    stretch is counted for it, whichever is more. Raises `Unreachable`.
+    stretch is counted for it, whichever is more. A stretch between two signs of life
+    (0 bytes) is our own: a file is read and hashed. What came before the first of
+    all is asked and answered without a payload, by deadlines of its own. Raises
+    `Unreachable`.
     """
 
     def __init__(
@@ -32,13 +35,15 @@ class Stall:
         self._stretches: deque[tuple[float, int]] = deque()  # seconds, bytes
         self._seconds, self._bytes = 0.0, 0  # sums of these
         self._last = 0
-        self._since = clock.now().monotonic_ns
+        self._since: int | None = None
 
     def __call__(self, count: int) -> None:
-        passed = (self._clock.now().monotonic_ns - self._since) / NANO
-        self._add(max(0.0, passed), max(count, self._last))
+        theirs = max(count, self._last)
+        if theirs and self._since is not None:
+            passed = (self._clock.now().monotonic_ns - self._since) / NANO
+            self._add(max(0.0, passed), theirs)
+            self._judge()
         self._last = count
-        self._judge()
         self._hear(count)
         self._since = self._clock.now().monotonic_ns
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 from dock_agent.clock import Clock, ulid
@@ -87,7 +86,7 @@ class Worker:
         """Know every destination, and no other; queue what was sealed before that."""
         with transaction(conn):
             for name, lane in self.lanes.items():
-                destinations.ensure(conn, name, kinds[name], lane.place)
+                destinations.ensure(conn, name, kinds[name], lane.where())
             configured.tell(conn, self.lanes, self.clock.now())
         for name in self.lanes:
             self.fill(conn, name)
@@ -106,12 +105,12 @@ class Worker:
         """Send one object that is due, and commit what came of it."""
         lane, row = self.lanes[name], destinations.get(conn, name)
         now = self.clock.now().utc
-        if self.stop.is_set() or _is_still(row, now):
+        if self._is_to_wait(row):
             return Outcome.IDLE
         metered = self.network.is_metered()
         allowed = lane.policy.allowed(now, metered=metered)
         lane.limit(allowed.rate)
-        if self.contact.is_due(row):
+        if self.contact.is_due(row, lane.where()):
             try:
                 self.contact.ask(conn, name, lane, metered=metered)
             except Stopping:
@@ -123,11 +122,21 @@ class Worker:
             return Outcome.IDLE
         require_vault(self.vault)
         with transaction(conn):
+            before = destinations.get(conn, name)  # another thread's rest counts too
             wish = Claim(name, owner, now, LEASE, allowed.priorities)
-            transfer = transfers.claim(conn, wish)
+            wait = self._is_to_wait(before)
+            transfer = None if wait else transfers.claim(conn, wish)
         if transfer is None:
             return Outcome.IDLE
-        return self.carrier.carry(Errand(conn, transfer, lane, metered))
+        return self.carrier.carry(Errand(conn, transfer, lane, metered, before))
+
+    def _is_to_wait(self, row: DestinationRow) -> bool:
+        """Whether nothing goes there now.
+
+        One that is not configured was left out by whoever started later than we did.
+        """
+        rests = resting(row.try_after, self.clock.now().utc)
+        return self.stop.is_set() or not row.configured or row.paused or rests
 
     def run_once(
         self, conn: sqlite3.Connection, show: Callable[[int], None] = unheard
@@ -195,18 +204,17 @@ class Worker:
         """While nothing is to be sent: see what else there is, here and there."""
         if self.clock.now().monotonic_ns - self.filled.get(name, 0) > FILL_EVERY_NS:
             self.fill(conn, name)
-        row = destinations.get(conn, name)
-        if _is_still(row, self.clock.now().utc):
+        if self._is_to_wait(destinations.get(conn, name)):
             return
+        reconciler = Reconciler(self.vault, self.clock, self._go_on)
         try:
-            Reconciler(self.vault, self.clock).look(conn, name, self.lanes[name])
+            reconciler.look(conn, name, self.lanes[name])
+        except Stopping:
+            return
         except SyncError as error:
             self.contact.failed(conn, name, error)
 
-
-def _is_still(row: DestinationRow, now: datetime) -> bool:
-    """Whether nothing goes there now.
-
-    One that is not configured was left out by whoever started later than this worker.
-    """
-    return not row.configured or row.paused or resting(row.try_after, now)
+    def _go_on(self, count: int) -> None:
+        del count
+        if self.stop.is_set():
+            raise Stopping("the worker was stopped")

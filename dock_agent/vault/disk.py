@@ -25,13 +25,15 @@ class Reread:
     """What a read-back found: digest, bytes read, how, and the kernel's count.
 
     `counted` is how much `/proc/thread-self/io` read_bytes grew: the proof that
-    the bytes came from the medium.
+    the bytes came from the medium. `dropped`: nothing of the file was in the page
+    cache when it was read.
     """
 
     digest: Digest
     size: int
     method: ReadBack
     counted: int
+    dropped: bool = False
 
 
 Beat = Callable[[int], None]

@@ -114,7 +114,7 @@ def _reread_dropped(path: Path, beat: Beat, found: Reread | None) -> Reread:
     finally:
         os.close(fd)
     method = ReadBack.DROPPED if dropped and counted >= size else ReadBack.CACHED
-    return Reread(Digest(whole.hexdigest()), done, method, counted)
+    return Reread(Digest(whole.hexdigest()), done, method, counted, dropped)
 
 
 def _resident(fd: int, size: int) -> int:

@@ -49,7 +49,7 @@ def root(tmp_path: Path) -> Path:
     return made
 
 
-def share(root: Path, disk: SimulatedDisk, least: Proof = Proof.ECHOED) -> Directory:
+def share(root: Path, disk: SimulatedDisk, least: Proof = Proof.READ_BACK) -> Directory:
     disk.make_directory(root)
     return Directory(root, disk, least, local=True)
 
@@ -215,39 +215,6 @@ def test_a_name_that_is_found_is_made_to_last_before_it_is_confirmed(
     disk.crash()
 
     assert nas.confirm(sent, DONE) is not None
-
-
-def test_a_copy_that_never_left_our_cache_proves_less_than_a_read_back(
-    root: Path, sent: Object
-) -> None:
-    nas = share(root, SimulatedDisk(faults=Faults(answers_from_cache=True)))
-
-    told = sent_whole(nas, sent)
-
-    assert told is not None
-    assert told.proof is Proof.ECHOED
-    assert "memory" in nas.check()
-
-
-def test_a_copy_that_never_left_our_cache_is_nothing_where_a_read_back_is_asked_for(
-    root: Path, sent: Object
-) -> None:
-    disk = SimulatedDisk(faults=Faults(answers_from_cache=True))
-    nas = share(root, disk, Proof.READ_BACK)
-
-    with pytest.raises(Barred, match="echoed"):
-        sent_whole(nas, sent)
-    with pytest.raises(Barred, match="echoed"):
-        nas.check()
-
-
-@pytest.mark.skipif(not TMPFS.is_mount(), reason="no tmpfs here")
-def test_a_file_system_in_memory_is_known_for_what_it_is(sent: Object) -> None:
-    with tempfile.TemporaryDirectory(dir=TMPFS) as folder:
-        told = sent_whole(Directory(Path(folder), RealDisk(), local=True), sent)
-
-    assert told is not None
-    assert told.proof is Proof.ECHOED
 
 
 @pytest.mark.parametrize(

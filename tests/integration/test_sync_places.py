@@ -132,11 +132,11 @@ def test_nothing_leaves_the_queue_for_a_place_that_is_not_the_one_it_was(
 
 
 def test_another_place_under_the_same_name_is_not_sent_to(bench: Outbox) -> None:
-    begin(bench, bench.through(bench.cloud, place="/mnt/a"))
+    begin(bench, bench.through(bench.cloud, where=lambda: "/mnt/a"))
     bench.queue.docking(2, [10])
     other = SimulatedCloud(bench.clock)
 
-    begin(bench, bench.through(other, place="/mnt/b"))
+    begin(bench, bench.through(other, where=lambda: "/mnt/b"))
 
     assert bench.row().place == "/mnt/a"
     assert (other.objects, other.ident) == ({}, None)
@@ -146,15 +146,55 @@ def test_another_place_under_the_same_name_is_not_sent_to(bench: Outbox) -> None
 def test_the_same_place_under_another_address_is_sent_to_and_the_chain_says_so(
     bench: Outbox,
 ) -> None:
-    begin(bench, bench.through(bench.cloud, place="https://old/"))
+    begin(bench, bench.through(bench.cloud, where=lambda: "https://old/"))
     bench.queue.docking(2, [10])
 
-    begin(bench, bench.through(bench.cloud, place="https://new/"))
+    begin(bench, bench.through(bench.cloud, where=lambda: "https://new/"))
 
     assert bench.arrived() == bench.queue.sent
     assert bench.row().place == "https://new/"
     (told,) = bench.told("destination moved")
     assert told == {"destination": CLOUD, "place": "https://new/"}
+
+
+class Unmarked(Through):
+    """A place that cannot be given an id."""
+
+    def marker(self) -> str | None:
+        return None
+
+    def mark(self, ident: str) -> None:
+        del ident
+
+
+def test_a_place_that_has_no_id_is_another_one_under_another_address(
+    bench: Outbox,
+) -> None:
+    one = Unmarked(bench.cloud)
+    begin(bench, bench.through(one, where=lambda: "https://old/"))
+    bench.queue.docking(2, [10])
+    before = dict(bench.cloud.objects)
+
+    begin(bench, bench.through(one, where=lambda: "https://new/"))
+    during, link = dict(bench.cloud.objects), bench.link()
+    bench.clock.advance(HOUR)
+    begin(bench, bench.through(one, where=lambda: "https://old/"))
+
+    assert (during, link) == (before, LinkState.BARRED)
+    assert bench.told("destination moved") == []
+    assert bench.arrived() == bench.queue.sent
+
+
+def test_an_address_that_never_answered_may_be_put_right(bench: Outbox) -> None:
+    bench.queue.docking(1, [10])
+    bench.cloud.weather.out_until = bench.clock.now().utc + MINUTE
+    begin(bench, bench.through(Unmarked(bench.cloud), where=lambda: "https://typo/"))
+    bench.clock.advance(HOUR)
+
+    begin(bench, bench.through(Unmarked(bench.cloud), where=lambda: "https://right/"))
+
+    assert bench.row().place == "https://right/"
+    assert bench.arrived() == bench.queue.sent
 
 
 def begin(bench: Outbox, worker: Worker) -> None:

@@ -5,11 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from dock_agent.errors import Barred, NotTaken, Refused, SyncError
+from dock_agent.errors import (
+    Barred,
+    DockError,
+    FixityError,
+    NotTaken,
+    Refused,
+    SyncError,
+    VaultUnread,
+)
 from dock_agent.recording import TransferState
 from dock_agent.store import custody, orders, transfers
 from dock_agent.store.db import connect, transaction
-from dock_agent.sync.destination import Look, Object, Progress
+from dock_agent.sync.destination import Confirmation, Look, Object, Progress
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.reconcile import AT_A_TIME, Reconciler
 from dock_agent.sync.wrappers import Through
@@ -72,6 +80,17 @@ def test_what_is_there_stays_confirmed_and_is_not_asked_about_for_a_day(
     assert (first, second, third) == ((3, 0), (0, 0), (3, 0))
     assert set(states(bench.conn).values()) == {CONFIRMED}
     assert bench.told("lost there") == []
+
+
+def test_what_was_looked_at_before_the_clock_was_set_back_is_looked_at_again(
+    bench: Outbox,
+) -> None:
+    sent_yesterday(bench, 10, 20)
+    bench.clock.advance(1000 * DAY)
+    look(bench)
+    bench.clock.advance(-1000 * DAY)
+
+    assert (look(bench), look(bench)) == ((3, 0), (0, 0))
 
 
 def test_only_a_few_objects_are_asked_about_at_a_time(bench: Outbox) -> None:
@@ -206,6 +225,32 @@ def test_an_object_that_has_another_etag_is_read_again(
 
     assert look(bench, Lane(Tagged(bench.cloud))) == (2, 0 if same else 1)
     assert (states(bench.conn)[keys[0]] is CONFIRMED) == same
+
+
+@pytest.mark.parametrize("error", [FixityError("ours too"), VaultUnread("EIO")])
+def test_an_object_that_is_damaged_there_and_here_does_not_hide_the_others(
+    bench: Outbox, error: DockError
+) -> None:
+    keys = sent_yesterday(bench, 10, 20)
+    with transaction(bench.conn):
+        bench.conn.execute("UPDATE transfer SET etag = 'before'")
+
+    class Blames(Through):
+        def look(self, item: Object, done: Progress) -> Look | None:
+            del done
+            return Look(item.size, etag="after")
+
+        def confirm(
+            self, item: Object, done: Progress, *, sent: bool = False
+        ) -> Confirmation | None:
+            if item.key == keys[0]:
+                raise error
+            return super().confirm(item, done, sent=sent)
+
+    assert look(bench, Lane(Blames(bench.cloud))) == (3, 1)
+    assert look(bench, Lane(Blames(bench.cloud))) == (0, 0)
+    (told,) = bench.told("lost there")
+    assert str(error) in told["reason"]
 
 
 def test_what_was_queued_again_meanwhile_is_not_called_lost(bench: Outbox) -> None:

@@ -1,19 +1,23 @@
 """What counts as a try of an object, and what is not its doing."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from dock_agent.errors import Busy, Full, Portal, SyncError
-from dock_agent.recording import TransferState
+from dock_agent.errors import Barred, Busy, Full, Portal, SyncError, Unreachable
+from dock_agent.recording import LinkState, TransferState
 from dock_agent.store import transfers
 from dock_agent.store.db import transaction
 from dock_agent.store.transfers import Claim
+from dock_agent.sync.carry import OTHERS_FIRST
 from dock_agent.sync.destination import Object
 from dock_agent.sync.policy import GIVE_UP_AFTER, LEASE
-from support.outbox import HOUR, Around, Outbox, outbox
-from support.queues import CLOUD
+from support.outbox import DAY, HOUR, SECOND, Around, Outbox, outbox
+from support.queues import CLOUD, states
+
+CUT = "the line is cut"
 
 
 @pytest.fixture
@@ -40,6 +44,52 @@ def test_what_is_no_object_s_doing_is_no_try_of_it_however_often(
     assert bench.column("state")[0] == TransferState.QUEUED
     assert bench.column("attempts")[0] == 0
     assert bench.told("refused") == []
+
+
+@pytest.mark.parametrize("error", [Busy("503", 5.0), Barred("403"), Full("507")])
+def test_an_object_that_the_whole_place_rests_for_lets_all_others_go_first(
+    bench: Outbox, error: SyncError
+) -> None:
+    docking = bench.queue.docking(1, [10] * 30)
+    poison, met = f"dockings/{docking}/data/0000.MP4", []
+
+    def fails(item: Object) -> None:
+        if item.key == poison:
+            met.append(bench.clock.now().utc)
+            raise error
+
+    worker = bench.through(Around(bench.cloud, before=fails))
+    bench.send_for(OTHERS_FIRST, 30 * SECOND, worker)
+    within = list(states(bench.conn).values())
+    bench.send_for(HOUR, 30 * SECOND, worker)
+
+    assert within[1:-1] == [TransferState.CONFIRMED] * 29
+    assert len(met) > 3
+    assert all(b - a >= OTHERS_FIRST for a, b in pairwise(met))
+
+
+def test_an_object_that_the_line_is_cut_at_each_time_goes_to_a_person_in_the_end(
+    bench: Outbox,
+) -> None:
+    docking = bench.queue.docking(1, [10, 10])
+    poison, tries = f"dockings/{docking}/data/0000.MP4", []
+
+    def fails(item: Object) -> None:
+        if item.key == poison:
+            tries.append(item)
+            raise Unreachable(CUT)
+
+    worker = bench.through(Around(bench.cloud, before=fails))
+    bench.send_for(4 * DAY, HOUR, worker)
+    within_days = states(bench.conn)[poison]
+    bench.send_for(10 * DAY, HOUR, worker)
+
+    assert within_days is TransferState.QUEUED
+    assert states(bench.conn)[poison] is TransferState.REFUSED
+    assert len(tries) == bench.column("attempts")[0] == GIVE_UP_AFTER
+    (told,) = bench.told("refused")
+    assert told["reason"] == f"tried {GIVE_UP_AFTER} times; the last time: {CUT}"
+    assert bench.link() is LinkState.ONLINE
 
 
 def test_an_object_at_which_every_worker_ends_goes_to_a_person(bench: Outbox) -> None:

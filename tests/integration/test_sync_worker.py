@@ -164,7 +164,9 @@ def test_an_upload_that_was_interrupted_sends_only_what_is_missing(
     bench: Outbox,
 ) -> None:
     bench.queue.docking(1, [4 * PART_SIZE])
-    bench.cloud.weather.outages = {9}  # found, asked, begun, two parts, then nothing
+    bench.cloud.weather.outages = {
+        10
+    }  # found, tried, asked, begun, two parts, then nothing
 
     bench.send_for(MINUTE)
 

@@ -86,9 +86,16 @@ class FaultCard(mfusepy.Operations):  # type: ignore[misc] # untyped library
 
 @contextmanager
 def mounted(
-    source: Path, point: Path, kind: type[FaultCard] = FaultCard
+    source: Path,
+    point: Path,
+    kind: type[FaultCard] = FaultCard,
+    *,
+    cached: bool = False,
 ) -> Iterator[FaultCard]:
-    """Show `source` at `point` for the length of the block."""
+    """Show `source` at `point` for the length of the block.
+
+    `cached`: what was read is kept in the page cache, as other file systems do.
+    """
     if shutil.which("fusermount3") is None or not Path("/dev/fuse").exists():
         pytest.skip("FUSE is missing: `make test` installs fuse3; /dev/fuse is needed")
     card = kind(source.resolve())
@@ -102,7 +109,7 @@ def mounted(
             "fsname": "camera",
             "attr_timeout": 0,
             "entry_timeout": 0,
-            "direct_io": True,
+            "direct_io": not cached,
             "use_ino": kind.use_ino,
         },
         daemon=True,

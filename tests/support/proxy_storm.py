@@ -19,7 +19,6 @@ from dock_agent.simulated.clock import ManualClock
 from dock_agent.store import backlog, custody, destinations
 from dock_agent.store.db import connect
 from dock_agent.sync.brake import Brake
-from dock_agent.sync.contact import known
 from dock_agent.sync.content import each
 from dock_agent.sync.destination import (
     Confirmation,
@@ -30,6 +29,7 @@ from dock_agent.sync.destination import (
 )
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.meter import Meter, Way
+from dock_agent.sync.tryout import known
 from dock_agent.sync.worker import Worker
 from dock_agent.sync.wrappers import Around, Through, wrapped
 from support.fault_kinds import CALM, Fault, Kind, Plan
@@ -200,11 +200,9 @@ class ProxyStorm:
     def _begin(self) -> None:
         """Find the place and try it, as whoever sets a station up does."""
         with self._lane() as lane:
-            lane.destination.check()
             worker = Worker(self.queue.vault, {CLOUD: lane}, self.clock)
             row = destinations.get(self.conn, CLOUD)
             worker.contact.ask(self.conn, row.name, lane, metered=False)
-            worker.contact.learn(self.conn, CLOUD, lane.destination)
 
     def _round(self, kill_at: int) -> None:
         try:

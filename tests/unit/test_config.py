@@ -26,6 +26,7 @@ kind = "directory"
 path = "nas"
 """
 BASE = Path("/srv/station")
+BOTH = 'cached = "accept"\nproof = "read-back"'
 
 
 def refusal(text: str) -> str:
@@ -75,6 +76,7 @@ def test_an_unknown_table_names_the_nearest_known_one() -> None:
         ('"Europe/London"', '"Mars/Olympus"', "Mars/Olympus"),
         ('path = "nas"', "", "needs `path`"),
         ('kind = "directory"', 'kind = "s3"', "needs `endpoint`"),
+        ('path = "nas"', 'path = "nas"\n' + BOTH, "choose one"),
         ('id = "harbour-1"', 'id = "Harbour 1"', "station.id"),
         ('id = "harbour-1"', "id = 7", "station.id"),
         ("[station]", "[station", "not TOML"),

@@ -129,10 +129,10 @@ def _sound(uri: str, *, pinned: bool, insecure: bool) -> None:
         host, password = parts.hostname, parts.username or parts.password
     except ValueError as error:
         raise ValueError(f"AuthenticationTokenURI: {error}") from error
-    if parts.scheme not in {"http", "https"} or not host:
-        raise ValueError(f"AuthenticationTokenURI is no http or https URL: {uri}")
+    if parts.scheme not in {"http", "https"} or not host:  # what it is may be secret
+        raise ValueError("an AuthenticationTokenURI is no http or https URL")
     if password:
-        raise ValueError("AuthenticationTokenURI has a password in it")
+        raise ValueError("an AuthenticationTokenURI has a password in it")
     if pinned and parts.scheme != "https":
         raise ValueError(f"it has certificates, and {uri} is not https")
     if not safe(uri, insecure=insecure):

@@ -39,9 +39,9 @@ from dock_agent.sync.destination import (
 )
 from dock_agent.sync.directory import marker, parts
 from dock_agent.sync.directory.place import Place
+from dock_agent.sync.directory.share import ShareDisk
 from dock_agent.vault.disk import Disk, Reread
 from dock_agent.vault.layout import PART
-from dock_agent.vault.real import RealDisk
 
 PROBE = bytes(range(256)) * 32
 MEANS: dict[int, type[SyncError]] = {
@@ -61,8 +61,9 @@ class Directory:
     """Meets `destination.Destination`. `root` must be there: it is the mount.
 
     `least` is the least proof that the configuration asks for. A share whose copies
-    come from our own page cache however they are read proves less than a read-back:
-    it counts as `ECHOED`, and is `Barred` where a read-back is asked for.
+    come from our own page cache however they are read proves nothing of what is
+    there: it is `Barred`, unless `CACHED` is asked for. Where only one file is in
+    the cache, that one is `NotTaken`.
 
     Unless `local` says that an ordinary directory of this machine is meant, a first
     marker is written only where a file system of its own is mounted.
@@ -72,7 +73,7 @@ class Directory:
         self,
         root: Path,
         disk: Disk,
-        least: Proof = Proof.ECHOED,
+        least: Proof = Proof.READ_BACK,
         clock: Clock | None = None,
         *,
         local: bool = False,
@@ -103,7 +104,7 @@ class Directory:
     def check(self) -> str:
         with self._translated():
             self._place.require()
-            proof = self._proof(self._tried())
+            proof = self._proof_of_place()
         at = stamp(self._clock.now().utc)
         self._known = Capabilities(objects=False, parts=False, locks=False, asked_at=at)
         if proof is Proof.READ_BACK:
@@ -140,9 +141,10 @@ class Directory:
                 return None
             self._make_lasting(target)
             found = self._read_back(item, target)
-        if found is None or found.digest != item.digest:
-            return None
-        return Confirmation(self._proof(found.method), item.digest)
+            if found is None or found.digest != item.digest:
+                return None
+            proof = self._proof(item, found)
+        return Confirmation(proof, item.digest)
 
     def look(self, item: Object, done: Progress) -> Look | None:
         del done
@@ -152,16 +154,27 @@ class Directory:
             size = self._size(target)
         return None if size is None else Look(size)
 
-    def _proof(self, method: ReadBack) -> Proof:
-        """Return what a read-back proves; raise `Barred` where that is too little."""
-        if method is not ReadBack.CACHED:
+    def _proof(self, item: Object, found: Reread) -> Proof:
+        """Return what a read-back proves; raise where that is too little."""
+        if found.method is not ReadBack.CACHED:
             return Proof.READ_BACK
-        if self._least is not Proof.ECHOED:
+        if self._least is Proof.CACHED:
+            return Proof.CACHED
+        self._proof_of_place()  # raises if it is no better for any file
+        raise NotTaken(f"{item.key} could only be read from this machine's memory")
+
+    def _proof_of_place(self) -> Proof:
+        """Return what a read-back proves here; `Barred` where that is too little."""
+        if self._tried() is not ReadBack.CACHED:
+            return Proof.READ_BACK
+        if self._least is not Proof.CACHED:
             raise Barred(
                 f"{self._root}: copies are read back from this machine's own memory,"
-                ' which proves too little; `proof = "echoed"` would accept it'
+                " which proves nothing of what is there. Mount the share itself (nfs,"
+                " cifs), without a cache on this machine; or accept in writing that"
+                ' confirmed means less: `cached = "accept"`'
             )
-        return Proof.ECHOED
+        return Proof.CACHED
 
     def _require_ours(self, item: Object, target: Path) -> None:
         found = self._read_back(item, target)
@@ -268,8 +281,8 @@ def open_directory(whole: Config, table: Table, clock: Clock) -> Directory:
     """
     if table.path is None:
         raise ConfigError(f"destination {table.name} has no path")
-    disk, least = RealDisk(), Proof(table.proof)
+    least = Proof.CACHED if table.cached == "accept" else Proof.READ_BACK
     root = whole.resolve(table.path)
-    made = Directory(root, disk, least, clock, local=table.local)
+    made = Directory(root, ShareDisk(), least, clock, local=table.local)
     made.keep_apart(whole.vault_path)
     return made

@@ -45,6 +45,7 @@ def blame(item: Object) -> None:
     whole = hashlib.sha256()
     for block in item.content.blocks(0, item.size):
         whole.update(block)
+        item.moved(0)  # nothing moves, and yet we live
     if whole.hexdigest() != item.digest:
         raise FixityError(f"{item.key}: our own file is no longer what it was")
 

@@ -1,6 +1,6 @@
 """When something is tried again, and what may go at which hour."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -25,6 +25,7 @@ JITTER = st.floats(0, 1, exclude_max=True)
 LONDON, KATHMANDU = ZoneInfo("Europe/London"), ZoneInfo("Asia/Kathmandu")
 NIGHT = Window(days="mon-fri", begin="20:00", end="06:00")
 MARKED = (Priority.MARKED,)
+MINUTE = timedelta(minutes=1)
 
 
 def at(text: str, zone: ZoneInfo = LONDON) -> datetime:
@@ -142,6 +143,68 @@ def test_a_window_keeps_to_the_wall_clock_when_summer_begins_and_ends() -> None:
         inside = policy.allowed(at(f"{sunday}T08:30"), metered=False)
         before = policy.allowed(at(f"{sunday}T07:30"), metered=False)
         assert (inside.priorities, before.priorities) == (EVERYTHING, ())
+
+
+SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)  # both at 01:00 UTC
+EARLY = {
+    # begin and end, and the hours in UTC that it is open, in minutes from 00:00
+    ("in the gap", SPRING): ("01:30", "03:00", [(60, 120)]),
+    ("into the gap", SPRING): ("00:30", "01:30", [(30, 60)]),
+    ("within the gap", SPRING): ("01:10", "01:50", []),
+    ("over the gap", SPRING): ("00:30", "03:00", [(30, 120)]),
+    ("from the hour that comes twice", AUTUMN): (
+        "01:30",
+        "03:00",
+        [(30, 60), (90, 180)],
+    ),
+    ("into the hour that comes twice", AUTUMN): (
+        "00:30",
+        "01:30",
+        [(-30, 30), (60, 90)],
+    ),
+    ("within the hour that comes twice", AUTUMN): (
+        "01:10",
+        "01:50",
+        [(10, 50), (70, 110)],
+    ),
+    ("over the hour that comes twice", AUTUMN): ("00:30", "03:00", [(-30, 180)]),
+}
+
+
+@pytest.mark.parametrize("what", EARLY)
+def test_a_window_is_open_at_its_hours_of_the_wall_clock_and_at_no_others(
+    what: tuple[str, date],
+) -> None:
+    begin, end, hours = EARLY[what]
+    window = Window(days="sun", begin=begin, end=end)
+    policy = Policy(LONDON, (window,), marked_pass=False)
+    midnight = datetime.combine(what[1], time(), UTC)
+
+    open_at = {
+        minute
+        for minute in range(-60, 240)
+        if policy.allowed(midnight + minute * MINUTE, metered=False).priorities
+    }
+
+    assert open_at == {minute for hour in hours for minute in range(*hour)}
+
+
+@pytest.mark.parametrize("what", EARLY)
+def test_it_is_known_when_a_window_changes_in_the_night_in_which_the_clock_does(
+    what: tuple[str, date],
+) -> None:
+    begin, end, hours = EARLY[what]
+    policy = Policy(LONDON, (Window(days="sun", begin=begin, end=end),))
+    now = midnight = datetime.combine(what[1], time(), UTC)
+    edges = set()
+
+    while (until := policy.allowed(now, metered=False).until) is not None:
+        if until > midnight + timedelta(hours=4):
+            break
+        edges.add((until - midnight) // MINUTE)
+        now = until
+
+    assert {edge for hour in hours for edge in hour if edge > 0} <= edges
 
 
 @given(st.integers(0, 60 * 24 * 400))

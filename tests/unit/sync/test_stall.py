@@ -89,6 +89,40 @@ def test_time_that_our_own_side_took_is_not_counted() -> None:
         move(watch, clock, 0.001, 600)  # 60 bytes a second of theirs, all told
 
 
+def test_time_in_which_our_own_file_is_read_is_not_counted() -> None:
+    clock = ManualClock()
+    watch = Stall(clock, unheard)
+
+    for _ in range(20):
+        for _ in range(100):
+            move(watch, clock, 5, 0)  # a slow disk: minutes for each part
+        move(watch, clock, 0, PIECE)
+        move(watch, clock, 55, PIECE)
+
+
+def test_time_before_the_first_bytes_is_not_counted() -> None:
+    clock = ManualClock()
+    watch = Stall(clock, unheard)
+
+    move(watch, clock, 600, 1)
+    move(watch, clock, 1, PIECE)
+    move(watch, clock, 1, PIECE)
+
+
+def test_a_sign_of_life_hides_no_trickle() -> None:
+    clock = ManualClock()
+    watch = Stall(clock, unheard)
+
+    def trickle() -> None:
+        for _ in range(100):
+            move(watch, clock, 0, 1000)
+            move(watch, clock, 10, 0)  # those bytes took ten seconds
+            move(watch, clock, 0, 0)
+
+    with pytest.raises(Unreachable, match="slower than 1024 bytes"):
+        trickle()
+
+
 def test_a_clock_that_steps_back_is_no_stall() -> None:
     clock = ManualClock()
     watch = Stall(clock, unheard)

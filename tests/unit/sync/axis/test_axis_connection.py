@@ -92,6 +92,14 @@ def test_what_is_not_as_the_api_has_it_is_refused(
     assert KEY not in str(caught.value)
 
 
+@pytest.mark.parametrize("begin", ["ftp://", "http://", "https://", "https//", "//"])
+def test_what_is_said_of_an_address_has_no_password_in_it(begin: str) -> None:
+    with pytest.raises(ValueError, match="AuthenticationTokenURI") as caught:
+        parsed(told(AuthenticationTokenURI=[f"{begin}station:hush@x/auth"]))
+
+    assert "hush" not in str(caught.value)
+
+
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff", b" " * (LARGEST + 1)])
 def test_what_is_no_such_file_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):

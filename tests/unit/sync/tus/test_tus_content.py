@@ -7,9 +7,10 @@ import pytest
 
 from dock_agent.errors import FixityError
 from dock_agent.recording import PART_SIZE
+from dock_agent.sync.content import PIECE
 from dock_agent.sync.destination import Object
 from dock_agent.sync.tus.content import Proven, blame, note
-from support.sending import file, item
+from support.sending import Hearing, file, item
 
 SIZE = 2 * PART_SIZE + 1000
 
@@ -88,3 +89,11 @@ def test_a_note_is_an_object_like_any_other() -> None:
     assert b"".join(Proven(small).blocks(0, 5)) == b"12345"
     assert b"".join(small.content.blocks(1, 3)) == b"234"
     blame(small)
+
+
+def test_whoever_looks_for_the_blame_shows_that_it_lives(sent: Object) -> None:
+    heard = Hearing()
+
+    blame(heard.of(sent))
+
+    assert heard.counts == [0] * -(-SIZE // PIECE)
