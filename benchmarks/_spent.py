@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from subprocess import PIPE
 
 NAP = 0.02  # seconds between two looks whether all is done
+LONGEST = 3600.0  # seconds until it is given up
 LAUNCHER = """
 import json, os, sys, time
 quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
@@ -63,10 +64,12 @@ def spent(
         if launcher.stdout is None:
             raise SystemExit("a pipe was asked for")
         pid, begin = int(launcher.stdout.readline()), time.monotonic()
-        stopped = _stopped(launcher, until)
-        wall = time.monotonic() - begin
-        if stopped:
-            os.kill(pid, signal.SIGTERM)
+        try:
+            stopped = _stopped(launcher, until)
+            wall = time.monotonic() - begin
+        finally:
+            if until is not never and launcher.poll() is None:
+                os.kill(pid, signal.SIGTERM)
         code, lasted, cpu, peak = json.loads(launcher.stdout.readline())
         if code:
             words.seek(0)
@@ -80,8 +83,10 @@ def _stopped(launcher: "subprocess.Popen[bytes]", until: Callable[[], bool]) -> 
     if until is never:
         return False
     nap = threading.Event()
-    while launcher.poll() is None:
+    for _ in range(int(LONGEST / NAP)):
+        if launcher.poll() is not None:
+            return False
         if until():
             return True
         nap.wait(NAP)
-    return False
+    raise SystemExit(f"it was not done after {LONGEST:.0f} s")

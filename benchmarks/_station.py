@@ -14,10 +14,11 @@ from dock_agent.store import backlog
 from dock_agent.store.db import reading
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # their servers
-from support.fault_proxy import FaultProxy, fault_proxy
+from support.fault_kinds import CALM, Fault, Plan
+from support.fault_proxy import fault_proxy
 from support.seaweed import BUCKET, KEY_ID, SECRET, seaweed
 
-__all__ = ["BUCKET", "KEY_ID", "SECRET", "FaultProxy", "fault_proxy"]
+__all__ = ["BUCKET", "CALM", "KEY_ID", "SECRET", "Fault", "Plan", "fault_proxy"]
 MIB, GIB, GB = 1 << 20, 1 << 30, 10**9
 BLOCK = 64 * MIB
 AGENT = str(Path(sys.executable).with_name("dock-agent"))

@@ -1,6 +1,7 @@
 """How fast evidence reaches an S3 store, proved, against tools that only send it.
 
-    python benchmarks/sync.py [--rounds N] [--size MIB] [--count N] [--in DIRECTORY]
+    python benchmarks/sync.py [--rounds N] [--size MIB] [--count N] [--large MIB]
+                              [--in DIRECTORY]
 
 Ours is `dock-agent sync` as a process of its own, from its start to the last
 confirmation: it probes and marks the store, tries once what the store checks, sends
@@ -209,12 +210,26 @@ def _ratios(table: Table, name: str, most: int) -> str:
     return " " + text
 
 
+def show_large(root: Path, size: int) -> None:
+    """Send one large file, and print what is resident at the peak (RSS)."""
+    root.mkdir()
+    if shutil.disk_usage(root).free < 2.2 * size:  # the card or the store, the vault
+        print(f"no room here for a file of {size // MIB} MiB, left out")
+        return
+    sealed = station(root, 1, size)
+    for name in (OURS, READ_BACK):
+        with store(root) as endpoint:
+            peak = TOOLS[name](Run(sealed, endpoint, 1)).peak
+        print(f"{name}, one file of {size // MIB} MiB: {peak / 1e6:.0f} MB resident")
+
+
 def main() -> None:
     """Read the arguments and compare."""
     words = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     words.add_argument("--rounds", type=int, default=3)
     words.add_argument("--size", type=int, default=256, help="MiB of each file")
     words.add_argument("--count", type=int, default=8, help="files")
+    words.add_argument("--large", type=int, default=4096, help="MiB; 0: none")
     words.add_argument("--in", dest="where", type=Path, default=None)
     words.add_argument("--only", action="append", choices=list(TOOLS))
     given = words.parse_args()
@@ -225,9 +240,13 @@ def main() -> None:
     tools = tuple(name for name in chosen if name not in missing)
     with tempfile.TemporaryDirectory(dir=given.where) as folder:
         told = Told(Path(folder), tools, given.rounds, given.count, given.size * MIB)
-        sealed = station(told.root, told.count, told.size)
-        print(f"{told.count} files of {given.size} MiB, {told.rounds} rounds")
-        show(measure(told, sealed), sealed.size)
+        if told.rounds:
+            sealed = station(told.root, told.count, told.size)
+            print(f"{told.count} files of {given.size} MiB, {told.rounds} rounds")
+            show(measure(told, sealed), sealed.size)
+            shutil.rmtree(told.root / "vault")
+        if given.large:
+            show_large(told.root / "large", given.large * MIB)
 
 
 if __name__ == "__main__":
