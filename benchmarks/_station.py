@@ -5,13 +5,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 
+from dock_agent.clock import SystemClock
+from dock_agent.config import load
 from dock_agent.store import backlog
-from dock_agent.store.db import reading
+from dock_agent.store.db import connect, reading
+from dock_agent.sync.open import worker
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # their servers
 from support.fault_kinds import CALM, Fault, Plan
@@ -74,7 +78,10 @@ class Station:
 
     @contextmanager
     def queue(self, endpoint: str, terms: Terms) -> Iterator["Queue"]:
-        """Yield the same station with nothing sent yet; what it wrote is removed."""
+        """Yield the same station, that has met the store and sent nothing to it yet.
+
+        What it wrote is removed afterwards.
+        """
         folder = self.root / "queue"
         folder.mkdir()
         shutil.copy(self.root / "store.db", folder)
@@ -91,6 +98,7 @@ class Station:
         whole = CONFIG.format(vault=self.root / "vault") + to
         (folder / "dock.toml").write_text(whole)
         try:
+            _meet(folder)
             yield Queue(folder)
         finally:
             shutil.rmtree(folder)
@@ -114,6 +122,17 @@ class Queue:
             if left.refused:
                 raise SystemExit(f"{left.refused} objects were refused")
             return backlog.confirmed(conn) > 0 and left.count == 0
+
+
+def _meet(folder: Path) -> None:
+    """Mark the store and try what it checks, as a station does the first time."""
+    with closing(connect(folder / "store.db")) as conn:
+        sending = worker(load(folder / "dock.toml"), SystemClock(), conn, Event())
+        for name, lane in sending.lanes.items():
+            with closing(lane.destination) as destination:
+                sending.contact.ask(conn, name, lane, metered=False)
+                destination.check()
+                sending.contact.learn(conn, name, destination)
 
 
 def station(root: Path, count: int, size: int) -> Station:

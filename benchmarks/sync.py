@@ -4,13 +4,13 @@
                               [--in DIRECTORY]
 
 Ours is `dock-agent sync` as a process of its own, from its start to the last
-confirmation: it probes and marks the store, tries once what the store checks, sends
-the whole bag, and has every object proved, by the store's own SHA-256 or by reading
-every byte back, which moves each byte twice. Peers send the evidence files alone, each
-with its own defaults, one or four files at a time; `curl` proves nothing and signs no
-payload. Each run has a fresh SeaweedFS on loopback, and the files are in the page
-cache. "store" is what the store itself spends, its start included: on few cores it is
-what bounds all of them. Only ratios within one run carry over to another machine.
+confirmation: a station that has met the store before sends the whole bag, and has every
+object proved, by the store's own SHA-256 or by reading every byte back, which moves
+each byte twice. Peers send the evidence files alone, with their own defaults, one or
+four files at a time; `curl` proves nothing and signs no payload. Each run has a fresh
+SeaweedFS on loopback, and the files are in the page cache. "store" is what the store
+itself spends, its start included: on few cores it is what bounds all of them. Only
+ratios within one run carry over to another machine.
 """
 
 import argparse
@@ -168,13 +168,15 @@ def measure(told: Told, sealed: Station) -> Table:
         with path.open("rb", buffering=0) as file:
             while file.read(MIB):
                 pass
-    for _ in range(told.rounds):
+    for number in range(told.rounds):
         for name, most in names:
             before = _children()
             with store(told.root) as endpoint:
                 cost = TOOLS[name](Run(sealed, endpoint, most))
             table[name, most].costs.append(cost)
             table[name, most].stores.append(_children() - before - cost.cpu)
+            line = f"round {number + 1}: {name}, {most} at a time: {cost.wall:.2f} s"
+            print(line, file=sys.stderr, flush=True)
     return table
 
 

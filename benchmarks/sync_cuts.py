@@ -2,8 +2,8 @@
 
     python benchmarks/sync_cuts.py [--size MIB] [--seeds N] [--in DIRECTORY]
 
-`dock-agent sync` sends one large file through a proxy to a SeaweedFS on loopback, with
-the bag around it and a trial of the store: over a link that stays, over one that is
+`dock-agent sync` sends one large file through a proxy to a SeaweedFS on loopback, and
+the bag around it: over a link that stays, over one that is
 cut once at a random byte, and over one that is cut every 30 MB on average, as radio
 waves fade (exponential). Every byte of every request counts, and no byte of any answer.
 """
@@ -45,9 +45,10 @@ def through(sealed: Station, plan: Plan) -> Passed:
     with store(sealed.root) as endpoint:
         port = int(endpoint.rpartition(":")[2])
         with fault_proxy(port) as proxy, sealed.queue(proxy.url, Terms()) as queue:
-            proxy.plan = plan
+            came, links = proxy.came, len(proxy.clients)  # while they met
+            proxy.plan = lambda number: plan(number - links)
             cost = spent(queue.command, until=queue.is_confirmed)
-            return Passed(proxy.came, len(proxy.clients), cost.wall)
+            return Passed(proxy.came - came, len(proxy.clients) - links, cost.wall)
 
 
 def once(seed: int, size: int) -> Plan:
