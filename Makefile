@@ -52,7 +52,7 @@ campaign: $(VENV)/.dev ## Play 2 000 seeds of bad weather, and 200 through a fau
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Run every benchmark and print the ratios
-	@tools/need-system rsync
+	@tools/need-system curl rsync
 	for file in benchmarks/[a-z]*.py; do $(RUN)python $$file || exit 1; done
 
 .PHONY: lock

@@ -1,6 +1,6 @@
 """How fast an offload is, against tools that copy and check, on the same tree.
 
-    python benchmarks/offload.py --in DIRECTORY [--tree NAME=COUNTxMEBIBYTES,…]
+    python benchmarks/offload.py [--in DIRECTORY] [--tree NAME=COUNTxMEBIBYTES,…]
 
 Every tool gets the same cold tree in turn, and its copy is made durable; the
 rounds are interleaved. Peers that are not installed are left out. The limit is
@@ -255,7 +255,7 @@ def compare(what: Tree, names: list[str], root: Path, rounds: int) -> None:
 def main() -> None:
     """Read the arguments and compare."""
     words = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    words.add_argument("--in", dest="root", type=Path, required=True)
+    words.add_argument("--in", dest="root", type=Path, default=Path())
     words.add_argument("--tree", action="append", type=tree)
     words.add_argument("--rounds", type=int, default=3)
     words.add_argument("--only", action="append", choices=list(SCRIPTS))

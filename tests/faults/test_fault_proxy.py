@@ -241,6 +241,25 @@ def test_the_proxy_is_busy_in_the_servers_place(
     assert echo.heard == []
 
 
+def test_a_connection_is_reset_after_so_many_bytes_whatever_they_belong_to(
+    echo: Echo,
+) -> None:
+    most = len(BODY) + 1000  # in the body of the second request
+    echo.plan(Fault(most=most))
+
+    with echo.client() as client:
+        first_answer = client.post("/echo", content=BODY)
+        with pytest.raises(httpx.TransportError):
+            client.post("/echo", content=BODY)
+    worn_out = echo.proxy.came
+    echo.ask()
+
+    assert first_answer.content == BODY
+    assert worn_out == most
+    assert len(BODY) < echo.proxy.came - most < len(BODY) + 1000  # and its head
+    assert [asked.body for asked in echo.heard] == [BODY, BODY]
+
+
 def test_a_portal_answers_with_a_page(echo: Echo) -> None:
     echo.plan(Fault(Kind.PORTAL))
 

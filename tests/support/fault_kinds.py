@@ -31,7 +31,10 @@ LIVES_ON = frozenset({Kind.CALM, Kind.TWICE})
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to one connection, with its request number `after` (from 0)."""
+    """What happens to one connection, with its request number `after` (from 0).
+
+    Besides, it is reset once `most` bytes of requests came, whichever they are of.
+    """
 
     kind: Kind = Kind.CALM
     after: int = 0
@@ -39,6 +42,7 @@ class Fault:
     seconds: float = 0.0
     status: int = 503
     retry_after: str | None = None
+    most: int | None = None
 
 
 CALM = Fault()

@@ -42,7 +42,8 @@ class Ended(Exception):
 class FaultProxy:
     """Stands before the server at `port`. `plan` may be replaced at any time.
 
-    `played` counts the faults that came to pass; `served` is what the server did.
+    `played` counts the faults that came to pass; `served` is what the server did;
+    `clients` has every connection that there was.
     """
 
     port: int
@@ -50,6 +51,7 @@ class FaultProxy:
     played: Counter[Kind] = field(default_factory=Counter)
     served: list[Served] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
+    clients: list[Wire] = field(default_factory=list)
     _wires: set[Wire] = field(default_factory=set)
     _threads: list[threading.Thread] = field(default_factory=list)
     _listener: socket.socket = field(init=False)
@@ -64,6 +66,11 @@ class FaultProxy:
     def url(self) -> str:
         """Return where the server seems to be."""
         return f"http://{LOOPBACK}:{self._mine}"
+
+    @property
+    def came(self) -> int:
+        """Return how many bytes of requests came, on all connections."""
+        return sum(client.came for client in self.clients)
 
     @contextmanager
     def shut(self) -> Iterator[None]:
@@ -101,7 +108,9 @@ class FaultProxy:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
-            client, fault = Wire(sock), self.plan(next(self._number))
+            fault = self.plan(next(self._number))
+            client = Wire(sock, fault.most)
+            self.clients.append(client)
             self._wires.add(client)
             thread = threading.Thread(target=self._serve, args=(client, fault))
             thread.start()

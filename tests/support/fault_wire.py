@@ -51,14 +51,21 @@ class Head:
 
 @dataclass(eq=False)
 class Wire:
-    """One socket. What is sent goes at once; nothing of it is remembered."""
+    """One socket. What is sent goes at once; nothing of it is remembered.
+
+    `came` counts what was read from it. With `most`, no more than that is.
+    """
 
     sock: socket.socket
+    most: int | None = None
+    came: int = 0
     _held: bytearray = field(default_factory=bytearray)
 
     def __post_init__(self) -> None:
         if self.sock.family == socket.AF_INET:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.most is not None:  # little is on its way when it is cut
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MOST)
 
     @property
     def closed(self) -> bool:
@@ -107,14 +114,23 @@ class Wire:
 
     def _some(self, most: int = MOST) -> bytes:
         if not self._held:
-            return self.sock.recv(most)
+            return self._recv(most)
         found = bytes(self._held[:most])
         del self._held[:most]
         return found
 
+    def _recv(self, most: int) -> bytes:
+        if self.most is not None:
+            most = min(most, self.most - self.came)
+            if most <= 0:
+                raise ConnectionResetError("it is worn out")
+        found = self.sock.recv(most)
+        self.came += len(found)
+        return found
+
     def _until(self, mark: bytes) -> bytes:
         while mark not in self._held:
-            more = self.sock.recv(MOST)
+            more = self._recv(MOST)
             if not more:
                 return b""
             self._held += more

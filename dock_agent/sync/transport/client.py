@@ -25,7 +25,14 @@ from tenacity import (
 
 from dock_agent.errors import Barred, Busy, FixityError, Portal, Unreachable
 from dock_agent.sync.content import Content, Moved, unheard
-from dock_agent.sync.transport.wire import Deadline, Monotonic, Sockets, in_turn, paced
+from dock_agent.sync.transport.wire import (
+    Deadline,
+    Monotonic,
+    Sockets,
+    in_turn,
+    paced,
+    told,
+)
 from dock_agent.sync.transport.words import as_written, host_of, reason, wait_s
 
 CAP = 4 << 20  # bytes: the longest answer S3 gives, 1000 parts, has a tenth of it
@@ -160,7 +167,7 @@ class Transport:
             answer = self._heard(_answer(got, _capped(got) if bad else b""), url)
             self._deadline.lift()
             begin = offset if answer.status == PARTIAL else 0
-            yield Incoming(answer, begin, _told(got, moved))
+            yield Incoming(answer, begin, told(got.iter_raw(), moved, self._monotonic))
 
     def _content(self, body: bytes | Outgoing, allowed: float) -> "bytes | _Stream":
         """Return a body as httpx takes it; the answer's time begins with its end."""
@@ -168,7 +175,9 @@ class Transport:
             return _Stream(body, self._monotonic, lambda: self._deadline.begin(allowed))
         self._deadline.begin(allowed)
         # Of nothing, the server would have all before we saw that our file is gone.
-        return body if isinstance(body, bytes) else b"".join(_blocks(body))
+        if isinstance(body, bytes):
+            return body
+        return b"".join(body.content.blocks(body.offset, body.length))
 
     @contextmanager
     def _asked(
@@ -244,7 +253,8 @@ class _Stream(httpx.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         body, left = self._body, self._body.length
-        for piece in paced(_blocks(body), self._monotonic):
+        blocks = body.content.blocks(body.offset, body.length)
+        for piece in paced(blocks, self._monotonic):
             left -= len(piece)
             if left < 0:
                 break
@@ -255,10 +265,6 @@ class _Stream(httpx.SyncByteStream):
         self._sent()
 
 
-def _blocks(body: Outgoing) -> Iterator[bytes]:
-    return body.content.blocks(body.offset, body.length)
-
-
 def _trusting(ca_file: Path | None) -> ssl.SSLContext:
     try:
         if ca_file is None:
@@ -266,12 +272,6 @@ def _trusting(ca_file: Path | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         raise Barred(f"certificate authority {ca_file}: {error}") from error
-
-
-def _told(response: httpx.Response, moved: Moved) -> Iterator[bytes]:
-    for piece in response.iter_raw():
-        moved(len(piece))
-        yield piece
 
 
 def _answer(response: httpx.Response, body: bytes) -> Answer:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 import httpcore
 
 from dock_agent.errors import Unreachable
+from dock_agent.sync.content import Moved
 
 SOCKET_OPTIONS = [
     # The kernel holds back no more than this: progress and time-outs stay truthful.
@@ -129,6 +130,34 @@ def paced(blocks: Iterable[bytes], monotonic: Monotonic) -> Iterator[bytes]:
             began = monotonic()
             yield piece
             most = _next(most, monotonic() - began)
+
+
+def told(
+    pieces: Iterable[bytes], moved: Moved, monotonic: Monotonic
+) -> Iterator[bytes]:
+    """Yield the pieces as they come, and tell `moved` of them.
+
+    TLS brings 16 KiB at a time, and whoever hears of them takes longer over it than
+    they took to come. So of pieces that come at once more and more are told together:
+    the first ones alone, in the end MOST bytes. What was not told yet when a silence
+    begins is told with what ends it.
+    """
+    most, untold, since = 1, 0, monotonic()
+    try:
+        for piece in pieces:
+            untold += len(piece)
+            if untold >= most or monotonic() - since > SOON:
+                count, untold = untold, 0
+                moved(count)
+                now = monotonic()
+                most, since = _next(most, now - since), now
+            yield piece
+    except Exception:
+        if untold:
+            moved(untold)  # they came, whatever came of the rest
+        raise
+    if untold:
+        moved(untold)
 
 
 def _next(most: int, took: float) -> int:
