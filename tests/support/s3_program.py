@@ -47,6 +47,11 @@ class S3Program(ABC):
         return None
 
     @property
+    def key_id(self) -> str:
+        """Return the id of the station's key."""
+        return KEY_ID
+
+    @property
     def endpoint(self) -> str:
         """Return the base URL of its S3 side."""
         return f"http://127.0.0.1:{self.ports[0]}"
@@ -83,7 +88,7 @@ class S3Program(ABC):
     @cached_property
     def judge(self) -> Any:
         """Return boto3's client."""
-        return boto3_client(self.endpoint, KEY_ID, SECRET)
+        return boto3_client(self.endpoint, self.key_id, SECRET)
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + PATIENCE
