@@ -9,6 +9,7 @@ import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -33,7 +34,7 @@ ALONE = [
     *("/usr/bin/setpriv", "--pdeathsig", "KILL"),  # it dies with whoever started it
     *("/usr/bin/unshare", "--mount", "--propagation", "private"),
 ]
-PATIENCE = 120  # seconds for what is to end by itself
+PATIENCE = 180.0  # seconds: a store has five processes, and the machine may be busy
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Rooted(S3Program):
     """One store. `command` is its gateway; the other processes have names."""
 
     root: str = ""
+    patience: ClassVar[float] = PATIENCE
     _others: dict[str, "subprocess.Popen[bytes]"] = field(
         default_factory=dict, repr=False
     )

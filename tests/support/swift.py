@@ -4,6 +4,7 @@ It checks the signed digest and, on its own side, the MD5 that a body is said to
 It knows no checksums, no conditions and no locks on its S3 side.
 """
 
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
+from support.process import wait_until
 from support.rooted import Rooted
 from support.s3_program import BUCKET, SECRET, free_ports, running
 
@@ -42,6 +44,7 @@ pipeline = {name}-server
 [app:{name}-server]
 use = egg:swift#{name}
 """
+# Whoever starts a moment late is not to be shunned for a minute: no suppression.
 PROXY = """\
 [DEFAULT]
 bind_ip = 127.0.0.1
@@ -54,9 +57,11 @@ pipeline = catch_errors gatekeeper healthcheck cache {auth} slo dlo symlink prox
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+error_suppression_limit = 1000000
 [filter:cache]
 use = egg:swift#memcache
 memcache_servers = 127.0.0.1:{cache}
+error_suppression_limit = 1000000
 [filter:s3api]
 use = egg:swift#s3api
 location = us-east-1
@@ -116,6 +121,25 @@ class Swift(Rooted):
     def curl(self) -> "Curl":
         """Return the judge of the account that the Axis protocol has."""
         return Curl(self.auth, f"{OTHER}:{USER}", SECRET)
+
+    def forget_tokens(self) -> None:
+        """Lose every token that was given: they are in the cache alone.
+
+        It forgets what is older than a second: what is put there now goes last.
+        """
+        with socket.create_connection(("127.0.0.1", self.ports[1])) as cache:
+            lines = cache.makefile("rb")
+
+            def said(words: bytes) -> bytes:
+                cache.sendall(words + b"\r\n")
+                return lines.readline()
+
+            def forgot() -> bool:
+                said(b"flush_all")
+                return said(b"touch last 0") == b"NOT_FOUND\r\n"
+
+            said(b"set last 0 0 1\r\nx")
+            wait_until(forgot)
 
     def _lay_out(self) -> None:
         (self.folder / "devices" / "d1").mkdir(parents=True)
@@ -180,8 +204,8 @@ class Curl:
                 self.delete(container, name)
             self.delete(container)
 
-    @cached_property
-    def _token(self) -> tuple[str, str]:
+    def _entered(self) -> tuple[str, str]:
+        """Return where the account is, and a token: Swift's cache may lose them."""
         who = {"X-Auth-User": self.user, "X-Auth-Key": self.key}
         said = httpx.get(self.auth, headers=who, trust_env=False).headers
         return said["X-Storage-Url"], said["X-Auth-Token"]
@@ -189,7 +213,7 @@ class Curl:
     def _asked(
         self, path: tuple[str, ...], *how: str, data: bytes = b""
     ) -> bytes | None:
-        storage, token = self._token
+        storage, token = self._entered()
         url = "/".join((storage, *(quote(each, safe="") for each in path)))
         plain = ("curl", "--silent", "--show-error", "--fail", "--noproxy", "*")
         done = subprocess.run(
