@@ -92,7 +92,7 @@ def test_a_check_finds_out_what_swift_does(server: Swift, tmp_path: Path) -> Non
         said = destination.check()
         found = destination.capabilities
 
-    assert said.startswith("writable; ")
+    assert said == "writable; every object is read back; it expects video as mkv"
     assert (found.objects, found.conditional) == (True, True)
     assert set(server.curl.listed()) <= {names.CHECK}
 

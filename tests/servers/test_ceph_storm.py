@@ -1,6 +1,6 @@
 """A faulty way to a real Ceph: nothing lost, doubled, or said that is not so.
 
-As `tests/faults/test_sync_proxy.py`, and 24 objects or so for each seed.
+As `tests/faults/test_sync_proxy.py`; 25 objects for each seed.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from support.ceph import Ceph
 from support.fault_proxy import fault_proxy
 from support.proxy_storm import ProxyStorm
 
-SEEDS = range(9)  # 216 objects
+SEEDS = range(9)  # 225 objects
 
 
 @pytest.mark.parametrize("seed", SEEDS)

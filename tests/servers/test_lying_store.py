@@ -77,8 +77,10 @@ def test_it_lies(lying: Liar, tmp_path: Path) -> None:
 def test_a_check_finds_it_out(lying: Liar, tmp_path: Path) -> None:
     with closing(reach(lying, tmp_path).s3()) as station:
         said = station.check()
+        found = station.capabilities
 
-        assert station.capabilities.whole is False
+    assert (found.objects, found.parts) == (True, True)
+    assert (found.whole, found.conditional) == (False, False)
     assert said == (
         "writable; what it puts together of parts is not what was sent: read back"
     )
