@@ -6,6 +6,7 @@ PYTHON ?= $(or $(firstword $(shell command -v python3 python3.11)),python3)
 ARGS   ?=
 SEEDS  ?= 0:2000
 TUS    := tests/support/tus
+ROOTS  := .servers
 
 .PHONY: help
 help: ## List the targets
@@ -25,6 +26,15 @@ test: $(VENV)/.dev system $(TUS)/node_modules/.package-lock.json ## Set everythi
 test-hardware: $(VENV)/.dev ## Plug, pull, break and cut the power of a station in a virtual machine
 	@tools/need-system busybox depmod mcopy mke2fs mkfs.exfat mkfs.vfat mmdebstrap qemu-img qemu-system-x86_64
 	$(RUN)pytest tests/hardware $(ARGS)
+
+.PHONY: test-servers
+test-servers: $(VENV)/.dev ## Pass the contract and more against Ceph, Swift and a store that lies (as root)
+	@tools/need-system curl mmdebstrap
+	@tools/need-servers $(ROOTS)
+	@# A store takes half a minute to start, and longer on a busy machine.
+	DOCK_SERVERS=$(abspath $(ROOTS)) $(RUN)pytest --timeout=600 \
+	  $(or $(ARGS),tests/servers tests/contract/test_destination.py \
+	  tests/contract/test_destination_resume.py tests/integration/test_sync_s3.py)
 
 .PHONY: check
 check: lint test ## Style, types and tests
@@ -67,7 +77,7 @@ lock: $(VENV)/.dev ## Resolve the dependencies again
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(TUS)/node_modules .hardware .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(ROOTS) $(TUS)/node_modules .hardware .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # ---- what the targets stand on ----------------------------------------------
 

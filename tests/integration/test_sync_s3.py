@@ -5,8 +5,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,13 @@ import pytest
 from dock_agent.errors import Barred, Unreachable
 from dock_agent.recording import PART_SIZE, Proof
 from dock_agent.simulated.clock import ManualClock
-from dock_agent.sync.destination import Capabilities, Object, Progress
+from dock_agent.sync.destination import Object, Progress
 from dock_agent.sync.s3.destination import S3
 from support import s3_sender
-from support.juicefs import juicefs
 from support.place_s3 import Reach, fetched, listed
 from support.rclone_s3 import rclone_s3
 from support.s3_program import BUCKET, S3Program
-from support.seaweed import Seaweed, seaweed
+from support.seaweed import Seaweed
 from support.sending import (
     Hearing,
     Interrupted,
@@ -32,25 +31,10 @@ from support.sending import (
     item,
     sha256,
 )
+from support.stores import ITSELF, STORES
 
 SMALL, LARGE = 1000, 2 * PART_SIZE + 5
 ROOT = Path(__file__).parents[2]
-STORES: dict[str, Callable[[Path], AbstractContextManager[S3Program]]] = {
-    "seaweed": seaweed,
-    "juicefs": juicefs,
-    "rclone": rclone_s3,
-}
-FORGETFUL = "rclone"  # its uploads are in memory
-FOUND = {
-    "seaweed": Capabilities(objects=True, parts=True, whole=True, conditional=True),
-    "juicefs": Capabilities(objects=True, parts=True, whole=True, conditional=False),
-    "rclone": Capabilities(objects=False, parts=False, whole=True, conditional=False),
-}
-LINES = {
-    "seaweed": "writable; checks SHA-256 itself",
-    "juicefs": "writable; is read back, it tells no SHA-256",
-    "rclone": "writable; is read back, it does not check all that it takes",
-}
 KEYS = {
     "spaces": "a b/c  d.MP4",
     "letters": "Ü/日本語/٣.MP4",
@@ -66,8 +50,8 @@ KEYS = {
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, S3Program]]:
     with ExitStack() as stack:
         yield {
-            name: stack.enter_context(made(tmp_path_factory.mktemp(name)))
-            for name, made in STORES.items()
+            name: stack.enter_context(store.made(tmp_path_factory.mktemp(name)))
+            for name, store in STORES.items()
         }
 
 
@@ -81,7 +65,7 @@ def store(request: pytest.FixtureRequest, stores: dict[str, S3Program]) -> S3Pro
 def own_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[S3Program]:
     folder = tmp_path / "store"
     folder.mkdir()
-    with STORES[request.param](folder) as made:
+    with STORES[request.param].made(folder) as made:
         yield made
 
 
@@ -92,7 +76,7 @@ def station(store: S3Program, tmp_path: Path) -> Iterator[S3]:
 
 
 def reach(store: S3Program, folder: Path, **more: Any) -> Reach:
-    return Reach(store.endpoint, folder, f"{folder.name}/", **more)
+    return Reach(store.endpoint, folder, f"{folder.name}/", key_id=store.key_id, **more)
 
 
 def arrived(store: S3Program, folder: Path, sent: Object) -> bool:
@@ -109,8 +93,8 @@ def test_a_check_finds_out_what_a_store_does(
         line = station.check()
         found = station.capabilities
 
-    expected = FOUND[name]
-    assert line == LINES[name]
+    expected = STORES[name].found
+    assert line == f"writable; {STORES[name].words}"
     assert (found.objects, found.parts) == (expected.objects, expected.parts)
     assert (found.whole, found.conditional) == (expected.whole, expected.conditional)
     assert listed(stores[name].judge, f"{tmp_path.name}/") == []
@@ -130,7 +114,8 @@ def test_a_store_that_checks_and_tells_is_believed_and_any_other_read_back(
         told = station.confirm(sent, done, sent=True)
 
     assert told is not None
-    assert told.proof is (Proof.ECHOED if name == "seaweed" else Proof.READ_BACK)
+    believed = STORES[name].words == ITSELF
+    assert told.proof is (Proof.ECHOED if believed else Proof.READ_BACK)
     assert arrived(stores[name], tmp_path, sent)
 
 
@@ -198,7 +183,7 @@ def test_an_upload_that_is_aborted_in_the_midst_of_it_is_begun_again(
     assert arrived(store, tmp_path, sent)
 
 
-@pytest.mark.parametrize("name", ["seaweed", "juicefs"])
+@pytest.mark.parametrize("name", [n for n in STORES if not STORES[n].forgets])
 def test_a_part_that_somebody_overwrote_does_no_harm(
     stores: dict[str, S3Program], tmp_path: Path, name: str
 ) -> None:
@@ -358,7 +343,8 @@ def overwrite_part_one(store: S3Program, key: str, known: Progress) -> None:
 
 def start(store: S3Program, folder: Path, size: int) -> subprocess.Popen[str]:
     """Start a sender of its own."""
-    arguments = [str(folder), store.endpoint, f"{folder.name}/", str(size)]
+    prefix = f"{folder.name}/"
+    arguments = [str(folder), store.endpoint, prefix, str(size), store.key_id]
     return subprocess.Popen(
         [sys.executable, s3_sender.__file__, *arguments],
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},

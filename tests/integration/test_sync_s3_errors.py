@@ -147,6 +147,25 @@ def test_a_no_without_words_is_asked_for_its_words(tmp_path: Path, status: int) 
             station.confirm(sent, Progress())
 
 
+def test_a_404_in_xml_that_tells_no_id_counts_once_the_bucket_is_listed(
+    tmp_path: Path,
+) -> None:
+    sent, said = item(tmp_path, SMALL), Said(404, {"content-type": "application/xml"})
+    store = MemoryS3(faults=[always("HEAD", "", said)])
+
+    with reached(store, tmp_path) as station:
+        assert station.look(sent, Progress()) is None
+        station.send(sent, Progress(), Memory())
+        assert len(store.objects) == 1
+
+        store.faults.append(always("GET", "list-type", error(404, "NoSuchBucket")))
+        with pytest.raises(Barred, match="NoSuchBucket"):
+            station.look(sent, Progress())
+        store.faults.insert(0, always("GET", "list-type", Said(404)))
+        with pytest.raises(Unreachable, match="not as a store"):
+            station.look(sent, Progress())
+
+
 @pytest.mark.parametrize(
     ("said", "kind"),
     [

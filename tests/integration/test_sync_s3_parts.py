@@ -17,6 +17,7 @@ from support.memory_s3 import (
     HANGS_UP,
     SHA,
     Fault,
+    Kept,
     MemoryS3,
     Upload,
     always,
@@ -443,6 +444,33 @@ def test_digests_are_named_where_the_store_computes_them(
 
     named = store.made("POST", "uploadId")[0].body.count(b"<ChecksumSHA256>")
     assert named == (2 if echoes else 0)
+
+
+def test_a_store_that_keeps_to_its_condition_for_objects_alone_overwrites_nothing(
+    tmp_path: Path,
+) -> None:
+    store, sent = MemoryS3(), item(tmp_path, LARGE)
+
+    def drops_it(asked: Asked) -> Said | None:
+        """Complete as Ceph 16 and 18 do: whatever the condition."""
+        if asked.method != "POST" or "if-none-match" not in asked.headers:
+            return None
+        headers = {n: v for n, v in asked.headers.items() if n != "if-none-match"}
+        return store.answer(replace(asked, headers=headers))
+
+    def remember(progress: Progress) -> None:
+        if progress.sent == LARGE:
+            store.objects[KEY + sent.key] = Kept(b"theirs", {}, "")
+
+    store.faults.append(drops_it)
+
+    with (
+        reached(store, tmp_path, known=KNOWN, clock=ManualClock()) as station,
+        pytest.raises(Refused, match="already called"),
+    ):
+        station.send(sent, Progress(), remember)
+
+    assert [there.body for there in store.objects.values()] == [b"theirs"]
 
 
 @pytest.mark.parametrize("size", [1000, PART_SIZE + 5])

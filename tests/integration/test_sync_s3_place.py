@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -67,6 +68,29 @@ def test_a_check_says_what_a_store_does_not_do(
     assert said.startswith("writable; ")
     assert line in said
     assert store.objects == {}
+
+
+def test_a_check_does_not_wait_for_the_rest_of_what_is_other_from_its_beginning(
+    tmp_path: Path,
+) -> None:
+    store = MemoryS3()
+
+    def other(asked: Asked) -> Said | None:
+        """Begin another body, and hang up in the midst of it."""
+        if asked.method != "GET" or ".probe" not in asked.path or len(store.asked) < 6:
+            return None
+        said = store.answer(asked)
+        return replace(said, body=b"?" * 1000, length=len(said.body))
+
+    store.faults.append(other)
+
+    with reached(store, tmp_path) as station:
+        said = station.check()
+
+        assert station.capabilities.whole is False
+    assert said == (
+        "writable; what it puts together of parts is not what was sent: read back"
+    )
 
 
 def test_a_check_writes_the_right_bytes_first_and_then_the_wrong_ones(

@@ -4,7 +4,8 @@ What an object is called there follows from what it is, not from its key: so tha
 can be told apart here, each is given as the path of a file.
 """
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,6 +27,8 @@ from dock_agent.sync.wrappers import Through
 from support.axis_boxes import Blob, Box, Can
 from support.axis_server import AxisServer, axis_server
 from support.places import Place, Recipe, about
+from support.s3_program import SECRET
+from support.swift import Swift, swift
 
 STATION, ANYBODY = "harbour-1", "unassigned"
 OURS = {names.USERS, names.DEVICES, names.SYSTEM, names.CHECK, names.MARKERS}
@@ -120,15 +123,64 @@ def _found(
 
 
 def _listed(server: AxisServer, keys: _Keys) -> Iterator[str]:
+    return _named({name: box.blobs for name, box in server.boxes.items()}, keys)
+
+
+def _named(boxes: Mapping[str, Iterable[str]], keys: _Keys) -> Iterator[str]:
     """Yield the key of each object; one that nobody asked about has its own name."""
-    for container, box in server.boxes.items():
-        for name in box.blobs if container not in OURS else ():
+    for container, names_there in boxes.items():
+        for name in names_there if container not in OURS else ():
             if not name.startswith(BESIDE):
                 spot = names.Spot(container, name)
                 yield keys.known.get(spot, f"{container}/{name}")
+
+
+@contextmanager
+def swift_place(folder: Path, server: Swift) -> Iterator[Place]:
+    """Yield an account of a real Swift, curl its judge; it is emptied first."""
+    curl, keys = server.curl, _Keys()
+    curl.clear()
+    file = connection_file(server, folder)
+
+    def again() -> _ByKey:
+        return _ByKey(axis(file), keys)
+
+    def put(key: str, data: bytes) -> None:
+        spot = keys.spot(key)
+        curl.put(spot.container)
+        curl.put(spot.container, spot.name, data=data)
+
+    def found(key: str) -> bytes | None:
+        spot = keys.spot(key)
+        return curl.get(spot.container, spot.name)
+
+    def listed() -> list[str]:
+        boxes = {name: curl.listed(name) for name in curl.listed()}
+        return sorted(_named(boxes, keys))
+
+    with closing(again()) as made:
+        yield Place(made, found, put, listed, again, resumes=False)
+
+
+def connection_file(server: Swift, folder: Path, **other: object) -> Path:
+    """Write the connection file of an account of Swift; `other` changes keys."""
+    told = {
+        "ConnectionFileVersion": "1.0",
+        "SiteName": "Harbour",
+        "ApplicationName": "Swift",
+        "ApplicationVersion": "2",
+        "AuthenticationTokenURI": [server.auth],
+        "BlobAPIKey": SECRET,
+        "BlobAPIUserName": server.curl.user,
+        "FullStoreAndReadSupport": True,
+    }
+    path = folder / "connection.json"
+    path.write_text(json.dumps(told | other), "utf-8")
+    return path
 
 
 VARIANTS = {
     # As little as can confirm anything: HEAD is not in the API, nor a digest.
     "axis-get": Recipe(partial(place, can=Can.GET, full=False)),
 }
+SLOW = {"axis-swift": Recipe(swift_place, swift)}

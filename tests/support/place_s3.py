@@ -20,11 +20,13 @@ from dock_agent.sync.s3.lock import NO_LOCK, Lock
 from dock_agent.sync.transport.client import Transport
 from support.answering import Answering
 from support.answering import server as server_of
+from support.ceph import ceph16, ceph18
 from support.juicefs import juicefs
 from support.places import Place, Recipe
 from support.rclone_s3 import rclone_s3
 from support.s3_program import BUCKET, KEY_ID, SECRET, S3Program
 from support.seaweed import seaweed
+from support.swift import swift
 
 server = seaweed
 
@@ -38,6 +40,7 @@ class Reach:
     prefix: str = "station-1/"
     bucket: str = BUCKET
     region: str = "us-east-1"
+    key_id: str = KEY_ID
     secret: str = SECRET
     clock: Clock = field(default_factory=SystemClock)
     known: Capabilities = NOTHING_KNOWN
@@ -64,7 +67,7 @@ class Reach:
     def _credentials(self) -> CredentialsFile:
         path = self.folder / f"credentials-{self.secret[:4]}{len(self.secret)}"
         path.write_text(
-            f"[default]\naws_access_key_id = {KEY_ID}\n"
+            f"[default]\naws_access_key_id = {self.key_id}\n"
             f"aws_secret_access_key = {self.secret}\n"
         )
         return CredentialsFile(path)
@@ -82,7 +85,7 @@ def place(folder: Path, store: S3Program) -> Iterator[Place]:
     """Yield a prefix of its own in a store that is shared."""
     judge: Any = store.judge
     prefix = f"{folder.parent.name}-{folder.name}/"
-    reach = Reach(store.endpoint, folder, prefix)
+    reach = Reach(store.endpoint, folder, prefix, key_id=store.key_id)
 
     def put(key: str, data: bytes) -> None:
         judge.put_object(Bucket=BUCKET, Key=prefix + key, Body=data)
@@ -121,4 +124,9 @@ def listed(judge: Any, prefix: str) -> list[str]:
 VARIANTS = {
     "s3-juicefs": Recipe(place, juicefs),
     "s3-rclone": Recipe(place, rclone_s3),
+}
+SLOW = {
+    "s3-ceph16": Recipe(place, ceph16),
+    "s3-ceph18": Recipe(place, ceph18),
+    "s3-swift": Recipe(place, swift),
 }

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import boto3
 import httpx
@@ -37,6 +37,7 @@ class S3Program(ABC):
     folder: Path
     ports: list[int]  # the first is S3's
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    patience: ClassVar[float] = PATIENCE
 
     @abstractmethod
     def command(self) -> list[str]:
@@ -45,6 +46,11 @@ class S3Program(ABC):
     def environment(self) -> Mapping[str, str] | None:
         """Return its environment; None for ours."""
         return None
+
+    @property
+    def key_id(self) -> str:
+        """Return the id of the station's key."""
+        return KEY_ID
 
     @property
     def endpoint(self) -> str:
@@ -83,10 +89,10 @@ class S3Program(ABC):
     @cached_property
     def judge(self) -> Any:
         """Return boto3's client."""
-        return boto3_client(self.endpoint, KEY_ID, SECRET)
+        return boto3_client(self.endpoint, self.key_id, SECRET)
 
     def _wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while not self._answers():
             ended = self._process is None or self._process.poll() is not None
             if ended or time.monotonic() > deadline:

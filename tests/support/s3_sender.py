@@ -1,6 +1,6 @@
 """A sender in a process of its own, to be killed.
 
-    python s3_sender.py FOLDER ENDPOINT PREFIX SIZE
+    python s3_sender.py FOLDER ENDPOINT PREFIX SIZE KEY_ID
 
 Sends one object, and keeps its progress in FOLDER/progress.json, as the worker's
 store would. A line is printed with each step: how many bytes the store acknowledged,
@@ -33,7 +33,8 @@ def main(arguments: Sequence[str]) -> int:
         new.replace(folder / FILE)
         say(f"{progress.sent} {hearing.total} {progress.upload}")
 
-    with closing(Reach(endpoint, folder, prefix).s3()) as station:
+    reach = Reach(endpoint, folder, prefix, key_id=arguments[4])
+    with closing(reach.s3()) as station:
         done = station.send(sent, known(folder), remember)
         told = station.confirm(sent, done, sent=True)
     say("nothing" if told is None else told.proof.value)

@@ -132,9 +132,14 @@ def recognised(answer: Answer, host: str) -> None:
 
 
 def wordless(answer: Answer) -> bool:
-    """Whether it is a no without anything that tells whose: to HEAD, of some stores."""
+    """Whether it is a no without anything that tells whose: to HEAD, of some stores.
+
+    A 404 must at least be of a store's kind (Ceph's gateway over SQLite): XML.
+    """
+    kind = answer.headers.get("content-type", "")
     bare = not answer.body and NAMED not in answer.headers and not _page(answer)
-    return bare and answer.status in REFUSING
+    absent = answer.status == ABSENT and kind.startswith("application/xml")
+    return bare and (answer.status in REFUSING or absent)
 
 
 def stranger(answer: Answer, host: str) -> Unreachable:

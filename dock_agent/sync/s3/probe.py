@@ -98,7 +98,7 @@ class Probe:
         client, key, body = self.client, self._name(), self._noise(64)
         put = Request("PUT", key, {}, checksum(_sha(body)), _sha(body))
         welcome(client.once(put, body), "writing a small object")
-        sound = self._fetched(key) == _sha(body)
+        sound = self._returns(key, body)
         there = entry(client, key)
         tells = there is not None and there.checksum == b64(_sha(body))
         conditional = self._conditional(put, body)
@@ -118,7 +118,7 @@ class Probe:
             self._put_together(
                 self.client.post(key, begun.query, {}, body, PUT_TOGETHER_S)
             )
-        whole = self._fetched(key) == _sha(b"".join(bodies))
+        whole = self._returns(key, b"".join(bodies))
         self._delete(key)
         return Parts(self._refuses_parts(), whole)
 
@@ -185,17 +185,23 @@ class Probe:
         welcome(answer, "writing a part")
         return bare(answer.headers.get("etag", ""))
 
-    def _fetched(self, key: str) -> Digest | None:
-        """Return what it reads back as; None where it cannot be read."""
-        whole = hashlib.sha256()
+    def _returns(self, key: str, body: bytes) -> bool:
+        """Whether it reads back as it was sent.
+
+        The first bytes that do not say no: Ceph's gateway over SQLite has been seen to
+        return others, and to take hours for them.
+        """
+        at = 0
         with self.client.read(key, {}, self.moved) as got:
             try:
                 expect(got.answer, "reading it back", NotTaken)
             except (NotTaken, Refused):
-                return None
+                return False
             for piece in got.pieces:
-                whole.update(piece)
-        return Digest(whole.hexdigest())
+                if piece != body[at : at + len(piece)]:
+                    return False
+                at += len(piece)
+        return at == len(body)
 
     def _delete(self, key: str) -> bool:
         return self.client.once(Request("DELETE", key)).good
