@@ -27,6 +27,7 @@ from dock_agent.recording import Proof
 from dock_agent.store import destinations, transfers
 from dock_agent.store.confirmations import Confirmed, confirm
 from dock_agent.store.db import transaction
+from dock_agent.store.destinations import DestinationRow
 from dock_agent.store.transfers import Step, Transfer
 from dock_agent.sync.contact import Contact
 from dock_agent.sync.content import each
@@ -62,12 +63,16 @@ class Stopping(DockError):
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One claimed row, and what carries it."""
+    """One claimed row, and what carries it.
+
+    `before` is the destination's row from before it was claimed.
+    """
 
     conn: sqlite3.Connection
     transfer: Transfer
     lane: Lane
     metered: bool
+    before: DestinationRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ class Carrier:
             destinations.took(conn, transfer.destination)
             goodput = errand.lane.goodput()
             destinations.measured(conn, transfer.destination, goodput, at)
-        self.contact.answered(conn, transfer.destination, metered=errand.metered)
+        self.contact.answered(conn, errand.before, metered=errand.metered)
         return Outcome.CONFIRMED
 
     def _rest(self, errand: Errand, error: SyncError) -> Outcome:
@@ -171,7 +176,7 @@ class Carrier:
     def _try_again(self, errand: Errand, error: NotTaken) -> Outcome:
         """This object waits; the others go on."""
         conn, transfer, now = errand.conn, errand.transfer, self.clock.now().utc
-        self.contact.answered(conn, transfer.destination, metered=errand.metered)
+        self.contact.answered(conn, errand.before, metered=errand.metered)
         before = transfers.attempts(conn, transfer)
         if before + 1 >= GIVE_UP_AFTER:
             return self._refuse(errand, _too_often(before, error))

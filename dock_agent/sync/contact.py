@@ -21,7 +21,7 @@ from dock_agent.store.destinations import DestinationRow, Silence
 from dock_agent.sync.destination import NOTHING_KNOWN, Capabilities, Destination
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.link import MOVES, LinkMove
-from dock_agent.sync.policy import next_attempt
+from dock_agent.sync.policy import next_attempt, resting
 
 log = logging.getLogger(__name__)
 
@@ -64,29 +64,35 @@ class Contact:
             with transaction(conn):
                 destinations.moved(conn, name, lane.place or "", self.clock.now())
         self.asked[name] = self.clock.now().monotonic_ns
-        self.answered(conn, name, metered=metered)
+        self.answered(conn, row, metered=metered)
 
     def answered(
-        self, conn: sqlite3.Connection, name: DestinationName, *, metered: bool
+        self, conn: sqlite3.Connection, before: DestinationRow, *, metered: bool
     ) -> None:
-        """It answered, itself, and will have us."""
+        """It answered, itself, and will have us.
+
+        `before` is its row as it was when what it answered was begun. Where another
+        thread met a failure since then, that is newer: the rest that it asked for,
+        and what is known of the link, stay as they are.
+        """
         move = LinkMove.ANSWERED_METERED if metered else LinkMove.ANSWERED
-        row = destinations.get(conn, name)
         with transaction(conn):
+            row = destinations.get(conn, before.name)
+            # Not by which is later: the clock may have been set back.
+            if row.last_failure != before.last_failure:
+                return
             link = moved(MOVES, row.link, move)
-            destinations.answered(conn, name, link, self.clock.now())
+            destinations.answered(conn, row.name, link, self.clock.now())
 
     def failed(
         self, conn: sqlite3.Connection, name: DestinationName, error: SyncError
     ) -> datetime:
-        """Let the destination rest; return until when."""
+        """Let the destination rest, as long as it rests already; return until when."""
         at = self.clock.now()
-        row = destinations.get(conn, name)
-        again = next_attempt(row.attempts + 1, at.utc, self.jitter())
-        if isinstance(error, Busy) and error.wait_s is not None:
-            again = max(again, at.utc + timedelta(seconds=min(error.wait_s, 3600)))
-        link = moved(MOVES, row.link, _seen(error))
         with transaction(conn):
+            row = destinations.get(conn, name)
+            again = self._again(row, at, error)
+            link = moved(MOVES, row.link, _seen(error))
             destinations.silent(conn, name, Silence(link, str(error), again), at)
         log.info("destination rests name=%s until=%s %s", name, again, error)
         return again
@@ -103,6 +109,15 @@ class Contact:
     def jitter(self) -> float:
         """Return a number in [0, 1)."""
         return int.from_bytes(self.clock.entropy(4), "big") / 2**32
+
+    def _again(self, row: DestinationRow, at: Instant, error: SyncError) -> datetime:
+        """Return when to ask again: not before it asked for, of any thread."""
+        again = next_attempt(row.attempts + 1, at.utc, self.jitter())
+        if isinstance(error, Busy) and error.wait_s is not None:
+            again = max(again, at.utc + timedelta(seconds=min(error.wait_s, 3600)))
+        if row.try_after is not None and resting(row.try_after, at.utc):
+            again = max(again, row.try_after)
+        return again
 
     def _same_place(
         self, conn: sqlite3.Connection, row: DestinationRow, destination: Destination

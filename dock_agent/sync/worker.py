@@ -20,6 +20,7 @@ from dock_agent.errors import DockError, SyncError
 from dock_agent.recording import DestinationName
 from dock_agent.store import backlog, destinations, transfers
 from dock_agent.store.db import transaction
+from dock_agent.store.destinations import DestinationRow
 from dock_agent.store.transfers import Claim
 from dock_agent.sync.backfill import backfill
 from dock_agent.sync.carry import (
@@ -102,7 +103,7 @@ class Worker:
         """Send one object that is due, and commit what came of it."""
         lane, row = self.lanes[name], destinations.get(conn, name)
         now = self.clock.now().utc
-        if self.stop.is_set() or row.paused or resting(row.try_after, now):
+        if self._is_to_wait(row):
             return Outcome.IDLE
         metered = self.network.is_metered()
         allowed = lane.policy.allowed(now, metered=metered)
@@ -119,11 +120,17 @@ class Worker:
             return Outcome.IDLE
         require_vault(self.vault)
         with transaction(conn):
+            before = destinations.get(conn, name)  # another thread's rest counts too
             wish = Claim(name, owner, now, LEASE, allowed.priorities)
-            transfer = transfers.claim(conn, wish)
+            wait = self._is_to_wait(before)
+            transfer = None if wait else transfers.claim(conn, wish)
         if transfer is None:
             return Outcome.IDLE
-        return self.carrier.carry(Errand(conn, transfer, lane, metered))
+        return self.carrier.carry(Errand(conn, transfer, lane, metered, before))
+
+    def _is_to_wait(self, row: DestinationRow) -> bool:
+        rests = resting(row.try_after, self.clock.now().utc)
+        return self.stop.is_set() or row.paused or rests
 
     def run_once(
         self, conn: sqlite3.Connection, show: Callable[[int], None] = unheard
@@ -191,8 +198,7 @@ class Worker:
         """While nothing is to be sent: see what else there is, here and there."""
         if self.clock.now().monotonic_ns - self.filled.get(name, 0) > FILL_EVERY_NS:
             self.fill(conn, name)
-        row = destinations.get(conn, name)
-        if row.paused or resting(row.try_after, self.clock.now().utc):
+        if self._is_to_wait(destinations.get(conn, name)):
             return
         try:
             Reconciler(self.vault, self.clock).look(conn, name, self.lanes[name])
