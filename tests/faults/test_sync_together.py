@@ -1,0 +1,71 @@
+"""Several threads and one destination: how long asking takes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dock_agent.clock import stamp
+from dock_agent.config_tables import Window
+from dock_agent.sync.carry import Outcome
+from dock_agent.sync.destination import Destination, Object
+from dock_agent.sync.policy import LEASE, Policy
+from dock_agent.sync.s3.upload import PUT_TOGETHER_S
+from dock_agent.sync.wrappers import Through
+from support.outbox import MINUTE, Around, Outbox, outbox
+from support.queues import CLOUD
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Outbox]:
+    with outbox(tmp_path) as made:
+        yield made
+
+
+class SlowToAnswer(Through):
+    """A destination that is asked in vain for ten minutes, and answers."""
+
+    def __init__(self, inner: Destination, bench: Outbox) -> None:
+        super().__init__(inner)
+        self._bench = bench
+
+    def probe(self) -> None:
+        self._bench.clock.advance(10 * MINUTE)
+        super().probe()
+
+
+def test_a_lease_outlasts_the_longest_silence_of_a_destination() -> None:
+    assert LEASE.total_seconds() >= 1.5 * PUT_TOGETHER_S
+
+
+def test_a_lease_begins_with_the_claim_however_long_the_place_was_asked_before(
+    bench: Outbox,
+) -> None:
+    bench.queue.docking(1, [10])
+    leases = []
+
+    def look(item: Object) -> None:
+        del item
+        leases.append((bench.column("lease_until")[0], bench.clock.now().utc))
+
+    worker = bench.through(Around(SlowToAnswer(bench.cloud, bench), before=look))
+    worker.step(bench.conn, CLOUD)
+
+    assert [until for until, _ in leases] == [stamp(now + LEASE) for _, now in leases]
+
+
+def test_a_window_that_closes_while_the_place_is_asked_lets_nothing_go(
+    bench: Outbox,
+) -> None:
+    bench.queue.docking(1, [10])
+    now = bench.clock.now().utc
+    closing = now + 5 * MINUTE
+    window = Window(days="mon-sun", begin=f"{now:%H:%M}", end=f"{closing:%H:%M}")
+    policy = Policy(ZoneInfo("UTC"), (window,), marked_pass=False)
+
+    worker = bench.through(SlowToAnswer(bench.cloud, bench), policy=policy)
+    outcome = worker.step(bench.conn, CLOUD)
+
+    assert outcome is Outcome.IDLE
+    assert bench.cloud.objects == {}
