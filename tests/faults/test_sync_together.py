@@ -1,6 +1,7 @@
-"""Several threads and one destination: how long asking takes."""
+"""Several threads and one destination: what one is told, and how long asking takes."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -8,13 +9,16 @@ import pytest
 
 from dock_agent.clock import stamp
 from dock_agent.config_tables import Window
+from dock_agent.errors import Busy, Unreachable
 from dock_agent.sync.carry import Outcome
 from dock_agent.sync.destination import Destination, Object
-from dock_agent.sync.policy import LEASE, Policy
+from dock_agent.sync.policy import FIRST, LEASE, Policy
 from dock_agent.sync.s3.upload import PUT_TOGETHER_S
 from dock_agent.sync.wrappers import Through
-from support.outbox import MINUTE, Around, Outbox, outbox
+from support.outbox import HOUR, MINUTE, Around, Outbox, outbox
 from support.queues import CLOUD
+
+LATER = timedelta(seconds=700)
 
 
 @pytest.fixture
@@ -69,3 +73,34 @@ def test_a_window_that_closes_while_the_place_is_asked_lets_nothing_go(
 
     assert outcome is Outcome.IDLE
     assert bench.cloud.objects == {}
+
+
+def test_what_several_threads_fail_at_is_one_failure_and_the_longest_rest_holds(
+    bench: Outbox,
+) -> None:
+    bench.queue.docking(1, [10])
+    now, contact = bench.clock.now().utc, bench.worker.contact
+
+    contact.failed(bench.conn, CLOUD, Unreachable("cut"))
+    once = bench.row()
+    contact.failed(bench.conn, CLOUD, Busy("busy", LATER.total_seconds()))
+    rests = [contact.failed(bench.conn, CLOUD, Unreachable("cut")) for _ in range(9)]
+
+    assert once.try_after is not None
+    assert once.try_after <= now + FIRST
+    assert bench.row().attempts == 1
+    assert rests == [now + LATER] * 9
+
+
+def test_each_rest_is_longer_than_the_one_before_while_nothing_is_taken(
+    bench: Outbox,
+) -> None:
+    bench.queue.docking(1, [10])
+    counts = []
+
+    for _ in range(5):
+        bench.worker.contact.failed(bench.conn, CLOUD, Unreachable("cut"))
+        counts.append(bench.row().attempts)
+        bench.clock.advance(HOUR)
+
+    assert counts == [1, 2, 3, 4, 5]
