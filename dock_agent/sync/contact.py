@@ -51,13 +51,16 @@ class Contact:
     def ask(
         self,
         conn: sqlite3.Connection,
-        name: DestinationName,
+        row: DestinationRow,
         lane: Lane,
         *,
         metered: bool,
     ) -> None:
-        """Probe it, and see that it is the place it was. Raises as a destination."""
-        row = destinations.get(conn, name)
+        """Probe it, and see that it is the place it was. Raises as a destination.
+
+        `row` is what was known of it when it was found that it has to be asked.
+        """
+        name = row.name
         lane.destination.probe()
         self._same_place(conn, row, lane.destination)
         if lane.place not in {None, row.place}:  # by its marker it is the same

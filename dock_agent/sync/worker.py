@@ -107,7 +107,7 @@ class Worker:
         metered = self.network.is_metered()
         if self.contact.is_due(row):
             try:
-                self.contact.ask(conn, name, lane, metered=metered)
+                self.contact.ask(conn, row, lane, metered=metered)
             except Stopping:
                 return Outcome.IDLE
             except SyncError as error:

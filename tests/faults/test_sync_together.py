@@ -12,8 +12,11 @@ from dock_agent.config_tables import Window
 from dock_agent.errors import Busy, Unreachable
 from dock_agent.sync.carry import Outcome
 from dock_agent.sync.destination import Destination, Object
+from dock_agent.sync.lane import Lane
 from dock_agent.sync.policy import FIRST, LEASE, Policy
+from dock_agent.sync.route import Routes
 from dock_agent.sync.s3.upload import PUT_TOGETHER_S
+from dock_agent.sync.worker import Network, Worker
 from dock_agent.sync.wrappers import Through
 from support.outbox import HOUR, MINUTE, Around, Outbox, outbox
 from support.queues import CLOUD
@@ -72,6 +75,25 @@ def test_a_window_that_closes_while_the_place_is_asked_lets_nothing_go(
     outcome = worker.step(bench.conn, CLOUD)
 
     assert outcome is Outcome.IDLE
+    assert bench.cloud.objects == {}
+
+
+def test_a_rest_that_begins_while_it_is_seen_whether_to_ask_is_kept(
+    bench: Outbox,
+) -> None:
+    bench.queue.docking(1, [10])
+
+    def look() -> Routes:
+        busy = Busy("busy", LATER.total_seconds())  # as another thread is told
+        worker.contact.failed(bench.conn, CLOUD, busy)
+        return Routes(("eth0",))
+
+    lanes = {CLOUD: Lane(bench.cloud)}
+    worker = Worker(bench.queue.vault, lanes, bench.clock, Network(look))
+    outcome = worker.step(bench.conn, CLOUD)
+
+    assert outcome is Outcome.IDLE
+    assert bench.row().try_after == bench.clock.now().utc + LATER
     assert bench.cloud.objects == {}
 
 

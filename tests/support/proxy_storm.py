@@ -206,7 +206,7 @@ class ProxyStorm:
             lane.destination.check()
             worker = Worker(self.queue.vault, {CLOUD: lane}, self.clock)
             row = destinations.get(self.conn, CLOUD)
-            worker.contact.ask(self.conn, row.name, lane, metered=False)
+            worker.contact.ask(self.conn, row, lane, metered=False)
             worker.contact.learn(self.conn, CLOUD, lane.destination)
 
     def _round(self, kill_at: int) -> None:
