@@ -13,7 +13,7 @@ from random import Random
 from dock_agent.simulated.clock import ManualClock
 
 PATIENCE = 60.0  # seconds of a real clock that one turn may take
-AT_ONCE = timedelta(0)
+AT_ONCE, MOMENT = timedelta(0), timedelta(microseconds=1)
 
 
 class Killed(BaseException):
@@ -62,6 +62,7 @@ class Turns:
 
     def turn(self) -> Player:
         """Let one player go on until it pauses, or is done; return which it was."""
+        self.clock.advance(MOMENT)  # no two things ever happen at once
         soonest = min(player.rests_until for player in self.players)
         self.clock.advance(max(AT_ONCE, soonest - self._now))
         ready = [one for one in self.players if one.rests_until <= self._now]
