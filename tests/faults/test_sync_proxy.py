@@ -26,7 +26,7 @@ from support.seaweed import Seaweed, seaweed
 from support.sending import item, sent_whole
 
 FIRST, LAST = map(int, os.environ.get("DOCK_PROXY_SEEDS", "0:2").split(":"))
-FILES = int(os.environ.get("DOCK_PROXY_FILES", "24"))  # where the worker runs
+FILES = int(os.environ.get("DOCK_PROXY_FILES", "10"))  # where the worker runs
 SEEDS = range(FIRST, LAST)
 RUNNING = [seed for seed in SEEDS if seed % 5 == 1]
 ONE_BY_ONE = [seed for seed in SEEDS if seed not in RUNNING]
