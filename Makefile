@@ -56,9 +56,10 @@ docs: $(VENV)/.dev ## Make the generated pages and kept logs again
 	$(RUN)python -m tools.make_golden
 
 .PHONY: campaign
-campaign: $(VENV)/.dev ## Play 2 000 seeds of bad weather, and 200 through a faulty proxy (SEEDS=, PROXY_SEEDS=first:last)
+campaign: $(VENV)/.dev ## Play 2 000 seeds of bad weather, 400 of many who send at once, 200 through a faulty proxy (SEEDS=, CROWD_SEEDS=, PROXY_SEEDS=first:last)
 	DOCK_SEEDS=$(SEEDS) $(RUN)pytest -q -p no:cacheprovider tests/faults/test_sync_weather.py
-	DOCK_PROXY_SEEDS=$(or $(PROXY_SEEDS),0:200) $(RUN)pytest -q -p no:cacheprovider tests/faults/test_sync_proxy.py
+	DOCK_CROWD_SEEDS=$(or $(CROWD_SEEDS),0:400) $(RUN)pytest -q -p no:cacheprovider tests/faults/test_sync_crowd.py
+	DOCK_PROXY_SEEDS=$(or $(PROXY_SEEDS),0:200) DOCK_PROXY_FILES=200 $(RUN)pytest -q -p no:cacheprovider tests/faults/test_sync_proxy.py
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Run every benchmark and print the ratios

@@ -13,7 +13,7 @@ from threading import Event
 
 from dock_agent.clock import SystemClock
 from dock_agent.config import load
-from dock_agent.store import backlog
+from dock_agent.store import backlog, destinations
 from dock_agent.store.db import connect, reading
 from dock_agent.sync.open import worker
 
@@ -129,10 +129,9 @@ def _meet(folder: Path) -> None:
     with closing(connect(folder / "store.db")) as conn:
         sending = worker(load(folder / "dock.toml"), SystemClock(), conn, Event())
         for name, lane in sending.lanes.items():
-            with closing(lane.destination) as destination:
-                sending.contact.ask(conn, name, lane, metered=False)
-                destination.check()
-                sending.contact.learn(conn, name, destination)
+            with closing(lane.destination):
+                row = destinations.get(conn, name)
+                sending.contact.ask(conn, row, lane, metered=False)
 
 
 def station(root: Path, count: int, size: int) -> Station:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from dock_agent.clock import Clock, stamp
-from dock_agent.errors import Barred, FixityError, Refused
+from dock_agent.errors import Barred, FixityError, NotTaken, Refused
 from dock_agent.recording import PART_SIZE, Digest, Proof
 from dock_agent.simulated.weather import Lie, Wait, Weather
 from dock_agent.sync.content import PIECE
@@ -152,7 +152,7 @@ class SimulatedCloud:
         if held is None:
             done = self._begin(item, done)
             remember(done)
-            held = self.uploads[done.upload or ""]
+            held = self._held(item, done)
         parts = tuple(part for part in done.parts if part.number in held)
         known = {part.number for part in parts}
         sent = sum(len(held[number]) for number in known)
@@ -167,10 +167,17 @@ class SimulatedCloud:
         self.uploads.pop(done.upload or "", None)
         return done
 
+    def _held(self, item: Object, done: Progress) -> dict[int, bytes]:
+        """Return the parts of an upload; another who sends it may have ended that."""
+        held = self.uploads.get(done.upload or "")
+        if held is None:
+            raise NotTaken(f"{item.key}: the upload is gone")
+        return held
+
     def _begin(self, item: Object, done: Progress) -> Progress:
         self._asked_to_keep()
         generation = done.generation + 1
-        upload = f"{item.key}#{generation}"
+        upload = f"{item.key}#{generation}.{self.calls}"
         self.uploads[upload] = {}
         self._changed()
         return Progress(upload, generation)
@@ -179,7 +186,7 @@ class SimulatedCloud:
         self.part_calls += 1
         self._asked_to_keep()
         part = self._part(item, number)
-        self.uploads[done.upload or ""][number] = part
+        self._held(item, done)[number] = part
         self._changed()
         taken = Acknowledged(number, _sha256(part)[:8])
         return replace(done, parts=(*done.parts, taken), sent=done.sent + len(part))

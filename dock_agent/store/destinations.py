@@ -106,11 +106,15 @@ def took(conn: sqlite3.Connection, name: DestinationName) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A destination that takes nothing now: why, and when it is tried again."""
+    """A destination that takes nothing now: why, and when it is tried again.
+
+    `attempts` is how often in a row it was silent, this time included.
+    """
 
     link: LinkState
     failure: str
     try_after: datetime
+    attempts: int
 
 
 @writer
@@ -120,13 +124,14 @@ def silent(
     """The whole destination rests: one probe finds it again, not every file."""
     conn.execute(
         "UPDATE destination SET last_failure = :now, failure = :failure,"
-        " try_after = :after, attempts = attempts + 1,"
+        " try_after = :after, attempts = :attempts,"
         " link_since = CASE WHEN link = :link THEN link_since ELSE :now END,"
         " link = :link WHERE name = :name",
         {
             "now": stamp(at.utc),
             "failure": silence.failure,
             "after": stamp(silence.try_after),
+            "attempts": silence.attempts,
             "link": silence.link,
             "name": name,
         },

@@ -59,13 +59,16 @@ class Contact:
     def ask(
         self,
         conn: sqlite3.Connection,
-        name: DestinationName,
+        row: DestinationRow,
         lane: Lane,
         *,
         metered: bool,
     ) -> None:
-        """Probe it, and see that it is the place it was. Raises as a destination."""
-        row, where = destinations.get(conn, name), lane.where()
+        """Probe it, and see that it is the place it was. Raises as a destination.
+
+        `row` is what was known of it when it was found that it has to be asked.
+        """
+        name, where = row.name, lane.where()
         lane.destination.probe()
         _require_known(row, where)
         self._same_place(conn, row, lane.destination)
@@ -98,13 +101,19 @@ class Contact:
     def failed(
         self, conn: sqlite3.Connection, name: DestinationName, error: SyncError
     ) -> datetime:
-        """Let the destination rest, as long as it rests already; return until when."""
+        """Let the destination rest, as long as it rests already; return until when.
+
+        What others meet who had asked before is the same silence: it counts once.
+        """
         at = self.clock.now()
         with transaction(conn):
             row = destinations.get(conn, name)
-            again = self._again(row, at, error)
+            rests = resting(row.try_after, at.utc)
+            tries = max(1, row.attempts if rests else row.attempts + 1)
+            again = self._again(row, at, error, tries)
             link = moved(MOVES, row.link, _seen(error))
-            destinations.silent(conn, name, Silence(link, str(error), again), at)
+            silence = Silence(link, str(error), again, tries)
+            destinations.silent(conn, name, silence, at)
         log.info("destination rests name=%s until=%s %s", name, again, error)
         return again
 
@@ -122,9 +131,11 @@ class Contact:
         self.tryout.tried.pop(row.name, None)
         return replace(row, capabilities=NOTHING)
 
-    def _again(self, row: DestinationRow, at: Instant, error: SyncError) -> datetime:
+    def _again(
+        self, row: DestinationRow, at: Instant, error: SyncError, tries: int
+    ) -> datetime:
         """Return when to ask again: no sooner than any thread was told."""
-        again = next_attempt(row.attempts + 1, at.utc, self.jitter())
+        again = next_attempt(tries, at.utc, self.jitter())
         if isinstance(error, Busy) and error.wait_s is not None:
             again = max(again, at.utc + timedelta(seconds=min(error.wait_s, 3600)))
         if row.try_after is not None and resting(row.try_after, at.utc):

@@ -104,20 +104,20 @@ class Worker:
     ) -> Outcome:
         """Send one object that is due, and commit what came of it."""
         lane, row = self.lanes[name], destinations.get(conn, name)
-        now = self.clock.now().utc
         if self._is_to_wait(row):
             return Outcome.IDLE
         metered = self.network.is_metered()
-        allowed = lane.policy.allowed(now, metered=metered)
-        lane.limit(allowed.rate)
         if self.contact.is_due(row, lane.where()):
             try:
-                self.contact.ask(conn, name, lane, metered=metered)
+                self.contact.ask(conn, row, lane, metered=metered)
             except Stopping:
                 return Outcome.IDLE
             except SyncError as error:
                 self.contact.failed(conn, name, error)
                 return Outcome.POSTPONED
+        now = self.clock.now().utc  # to ask may have taken minutes
+        allowed = lane.policy.allowed(now, metered=metered)
+        lane.limit(allowed.rate)
         if not allowed.priorities:
             return Outcome.IDLE
         require_vault(self.vault)
@@ -163,13 +163,14 @@ class Worker:
             name for name, lane in self.lanes.items() for _ in range(lane.connections)
         ]
         with ThreadPoolExecutor(max(1, len(threads))) as pool:
-            sending = [pool.submit(self._keep_sending, connect, n) for n in threads]
+            sending = [pool.submit(self.keep_sending, connect, n) for n in threads]
         for one in sending:
             one.result()  # raises what ended it
 
-    def _keep_sending(
+    def keep_sending(
         self, connect: Callable[[], sqlite3.Connection], name: DestinationName
     ) -> None:
+        """Send for one destination until `stop` is set: what each thread does."""
         owner, before = ulid(self.clock), self.network.look()
         try:
             with closing(connect()) as conn:

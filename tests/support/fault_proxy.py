@@ -23,11 +23,29 @@ PAGE = b"<html><body>Sign in to the guest network</body></html>"
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One request that the server answered, whoever heard the answer."""
+    """One request that the server answered, whoever heard the answer.
+
+    `late`: whoever asked had hung up long before.
+    """
 
     method: str
     target: str
     status: int
+    late: bool = False
+
+    @property
+    def puts_it_there(self) -> bool:
+        """Whether an object has its name since then: a whole PUT, or a Complete."""
+        _, _, query = self.target.partition("?")
+        whole = self.method == "PUT" and not query
+        complete = self.method == "POST" and "uploadId=" in query
+        return self.status == 200 and (whole or complete)
+
+    @property
+    def begins_an_upload(self) -> bool:
+        """Whether a store waits for parts since then."""
+        _, _, query = self.target.partition("?")
+        return (self.method, self.status) == ("POST", 200) and query == "uploads="
 
 
 class Ended(Exception):
@@ -247,8 +265,8 @@ class _Exchange:
         head = self.server.head()
         if head is None:
             raise Ended
-        asked = self.asked
-        self.proxy.served.append(Served(asked.method, asked.target, head.status))
+        asked, late = self.asked, self.fault.kind is Kind.LATE
+        self.proxy.served.append(Served(asked.method, asked.target, head.status, late))
         yield head.raw
         yield from self.server.body(head, bare=asked.method == "HEAD")
 

@@ -33,7 +33,8 @@ from dock_agent.sync.tryout import known
 from dock_agent.sync.worker import Worker
 from dock_agent.sync.wrappers import Around, Through, wrapped
 from support.fault_kinds import CALM, Fault, Kind, Plan
-from support.fault_proxy import FaultProxy, Served
+from support.fault_proxy import FaultProxy
+from support.orphans import begun_too_late, unfinished
 from support.place_s3 import Reach, fetched, listed
 from support.queues import CLOUD, Queue, states
 from support.s3_program import BUCKET, S3Program
@@ -187,6 +188,8 @@ class ProxyStorm:
         assert len(keys) == len(self.queue.sent), f"seed {self.seed}"
         twice = {key for key, times in self.written().items() if times > 1}
         assert twice == set(), f"seed {self.seed}: put there more than once"
+        left = unfinished(self.store.judge, self.prefix)
+        assert left <= begun_too_late(self.proxy.served), f"seed {self.seed}: {left}"
 
     def written(self) -> Counter[str]:
         """Count how often the store put each object there, as the proxy heard it."""
@@ -194,7 +197,7 @@ class ProxyStorm:
         return Counter(
             served.target.partition("?")[0]
             for served in self.proxy.served
-            if served.target.startswith(base) and puts_it_there(served)
+            if served.target.startswith(base) and served.puts_it_there
         )
 
     def _begin(self) -> None:
@@ -202,7 +205,7 @@ class ProxyStorm:
         with self._lane() as lane:
             worker = Worker(self.queue.vault, {CLOUD: lane}, self.clock)
             row = destinations.get(self.conn, CLOUD)
-            worker.contact.ask(self.conn, row.name, lane, metered=False)
+            worker.contact.ask(self.conn, row, lane, metered=False)
 
     def _round(self, kill_at: int) -> None:
         try:
@@ -255,14 +258,6 @@ class ProxyStorm:
             if state is not TransferState.CONFIRMED
         }
         return f"seed {self.seed}: {left}"
-
-
-def puts_it_there(served: Served) -> bool:
-    """Whether an object has its name since then: a whole PUT, or a Complete."""
-    _, _, query = served.target.partition("?")
-    whole = served.method == "PUT" and not query
-    complete = served.method == "POST" and "uploadId=" in query
-    return served.status == 200 and (whole or complete)
 
 
 def confirmations(conn: sqlite3.Connection) -> list[str]:

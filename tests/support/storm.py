@@ -6,6 +6,7 @@ as confirmed is there, whole; in the end everything is, once.
 """
 
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -95,7 +96,7 @@ class Storm:
         self.chance = Random(self.seed)
         self.clock = ManualClock(seed=self.seed)
         self.cloud = SimulatedCloud(self.clock, part_size=PART, wait=self._pass)
-        self.conn = connect(self.folder / "store.db", create=True)
+        self.conn = books(self.folder)
         self.queue = Queue(self.conn, self.folder / "vault", self.clock)
         for number in range(DOCKINGS):
             sizes = [self.chance.randrange(5 * PART) for _ in range(FILES)]
@@ -106,7 +107,7 @@ class Storm:
         for _ in range(ROUNDS):
             if backlog.waiting(self.conn).count == 0:
                 break
-            self.cloud.weather = self._weather()
+            self.cloud.weather = bad_weather(self.chance, self.cloud, self.queue.sent)
             self._round(self.chance.choice([0, 0, self.chance.randrange(1, 60)]))
         self.cloud.weather = Weather()
         for _ in range(MOST):
@@ -123,7 +124,7 @@ class Storm:
         except Killed:
             self.kills += 1
             self.conn.close()
-            self.conn = connect(self.folder / "store.db")
+            self.conn = books(self.folder)
             self.queue.conn = self.conn
         self.require_truth()
         self.clock.advance(timedelta(seconds=self.chance.randrange(1, 1200)))
@@ -141,32 +142,40 @@ class Storm:
                 assert sha256(there) == self.queue.sent[key], f"seed {self.seed}: {key}"
         assert set(self.cloud.written.values()) <= {1}, f"seed {self.seed}"
 
-    def _weather(self) -> Weather:
-        """Return what the next hour or so is like."""
-        chance, calls = self.chance, range(self.cloud.calls, self.cloud.calls + 120)
-        now, hours = self.clock.now().utc, timedelta(minutes=chance.randrange(90))
-        weather = Weather(
-            outages=set(chance.sample(calls, chance.choice([0, 0, 1, 3]))),
-            lost=set(chance.sample(calls, chance.choice([0, 1, 2]))),
-            lost_replies=chance.choice([0, 0, 0, 2]),
-            portal=chance.random() < 0.05,
-            busy=[chance.choice([None, 1.0, 700.0])] * chance.choice([0, 0, 0, 2]),
-            slow=chance.choice([None, None, 100, 5000]),
-            cut_after=chance.choice([None, None, chance.randrange(1, 60 * PART)]),
-        )
-        match chance.randrange(20):
-            case 0:
-                weather.out_until = now + hours
-            case 1:
-                weather.barred_until = now + hours
-            case 2:
-                weather.full_until = now + hours
-        for key in chance.sample(sorted(self.queue.sent), chance.choice([0, 0, 10])):
-            weather.not_taken[key] = chance.randrange(1, 4)
-        return weather
-
     def _pass(self, seconds: float) -> None:
         self.clock.advance(timedelta(seconds=seconds))
+
+
+def books(folder: Path) -> sqlite3.Connection:
+    """Open the store; no power is cut here, so no flush is waited for."""
+    conn = connect(folder / "store.db", create=True)
+    conn.execute("PRAGMA synchronous = OFF")
+    return conn
+
+
+def bad_weather(chance: Random, cloud: SimulatedCloud, keys: Iterable[str]) -> Weather:
+    """Return what the next hour or so is like."""
+    calls = range(cloud.calls, cloud.calls + 120)
+    now, hours = cloud.clock.now().utc, timedelta(minutes=chance.randrange(90))
+    weather = Weather(
+        outages=set(chance.sample(calls, chance.choice([0, 0, 1, 3]))),
+        lost=set(chance.sample(calls, chance.choice([0, 1, 2]))),
+        lost_replies=chance.choice([0, 0, 0, 2]),
+        portal=chance.random() < 0.05,
+        busy=[chance.choice([None, 1.0, 700.0])] * chance.choice([0, 0, 0, 2]),
+        slow=chance.choice([None, None, 100, 5000]),
+        cut_after=chance.choice([None, None, chance.randrange(1, 60 * PART)]),
+    )
+    match chance.randrange(20):
+        case 0:
+            weather.out_until = now + hours
+        case 1:
+            weather.barred_until = now + hours
+        case 2:
+            weather.full_until = now + hours
+    for key in chance.sample(sorted(keys), chance.choice([0, 0, 10])):
+        weather.not_taken[key] = chance.randrange(1, 4)
+    return weather
 
 
 def require_the_end(storm: Storm) -> None:

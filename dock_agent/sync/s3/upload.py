@@ -8,7 +8,7 @@ again as another generation, twice at most.
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from dock_agent.errors import NotTaken, SyncError, Unreachable
+from dock_agent.errors import NotTaken, StoreError, SyncError, Unreachable
 from dock_agent.sync.destination import Acknowledged, Progress, Remember
 from dock_agent.sync.s3.answers import MISMATCHED, THERE, expect
 from dock_agent.sync.s3.client import Client, Request
@@ -86,9 +86,14 @@ class Upload:
         refused(answer, sending.lock)
         expect(answer, f"beginning {sending.key}")
         echoed = answer.headers.get(ALGORITHM, "").upper() == "SHA256"
-        handle = under_way(upload_id(answer.body), names_digests=echoed)
+        ident = upload_id(answer.body)
         self.begun += 1
-        self._keep(Progress(handle, self.done.generation + 1))
+        try:
+            handle = under_way(ident, names_digests=echoed)
+            self._keep(Progress(handle, self.done.generation + 1))
+        except StoreError:  # another worker has it now: nobody will know of this one
+            abort(sending.client, sending.key, ident)
+            raise
 
     def _give_up(self) -> None:
         abort(self.sending.client, self.sending.key, self._id)
@@ -160,6 +165,7 @@ class Upload:
             return End.VANISHED
         if len(self.done.parts) < len(sending.layout.pieces()):
             return End.DIFFERS
+        abort_all(client, sending.key, but=self._id)  # of a beginning that came late
         # Whatever the condition: Ceph 16 and 18 keep to it for objects, not for this.
         if entry(client, sending.key):
             return self._found_whole()
@@ -177,6 +183,7 @@ class Upload:
             digests = [layout.digest(piece) for piece in layout.pieces()]
         etags = sorted((part.number, part.etag) for part in self.done.parts)
         body = completion(etags, digests)
+        self.sending.item.moved(0)  # the last sign of life for minutes
         return self.sending.client.post(
             self.sending.key, self._query, condition, body, PUT_TOGETHER_S
         )
@@ -218,8 +225,10 @@ def abort(client: Client, key: str, ident: str | None) -> None:
         client.once(Request("DELETE", key, {"uploadId": ident}))
 
 
-def abort_all(client: Client, key: str) -> None:
+def abort_all(client: Client, key: str, but: str | None = None) -> None:
     """Let the store forget every upload of exactly this key: they are all ours.
+
+    `but` is one that is kept.
 
     Stores that do not list them keep them, until the bucket's own rule ends them.
     """
@@ -231,4 +240,5 @@ def abort_all(client: Client, key: str) -> None:
     except SyncError:
         return
     for ident in idents:
-        abort(client, key, ident)
+        if ident != but:
+            abort(client, key, ident)

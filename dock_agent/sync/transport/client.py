@@ -25,20 +25,11 @@ from tenacity import (
 
 from dock_agent.errors import Barred, Busy, FixityError, Portal, Unreachable
 from dock_agent.sync.content import Content, Moved, unheard
-from dock_agent.sync.transport.wire import (
-    Deadline,
-    Monotonic,
-    Sockets,
-    in_turn,
-    paced,
-    told,
-)
+from dock_agent.sync.transport import wire
 from dock_agent.sync.transport.words import as_written, host_of, reason, wait_s
 
 CAP = 4 << 20  # bytes: the longest answer S3 gives, 1000 parts, has a tenth of it
-TIMEOUTS = httpx.Timeout(10.0, write=30.0, read=120.0, pool=60.0)  # seconds
 DEADLINE_S = 60.0  # for a small answer, from the last byte sent to the last received
-BEGIN_S = 120.0  # for the head of an answer whose body may take for ever
 CONNECTIONS = 64
 MOST_PORTS = 65_535
 TRIES = 3  # within one call; longer waits are the row's
@@ -115,11 +106,12 @@ class Transport:
         *,
         check: Check = suspect,
         deadline_s: float = DEADLINE_S,
-        monotonic: Monotonic = time.monotonic,
+        monotonic: wire.Monotonic = time.monotonic,
+        patience: wire.Patience = wire.PATIENCE,
     ) -> None:
-        self._ca_file, self._check = ca_file, check
+        self._ca_file, self._check, self._patience = ca_file, check, patience
         self._deadline_s, self._monotonic = deadline_s, monotonic
-        self._deadline = Deadline(monotonic)
+        self._deadline = wire.Deadline(monotonic)
         self._client: httpx.Client | None = None
         with suppress(Barred):  # each call says so, until the file is mended
             self._client = self._made()
@@ -161,13 +153,14 @@ class Transport:
     ) -> Iterator[Incoming]:
         """Fetch a body from `offset`, within the block; `moved` hears it come."""
         ranged = {"range": f"bytes={offset}-"} if offset else {}
-        content = self._content(b"", BEGIN_S)
+        content = self._content(b"", self._patience.begin_s)
         with self._asked("GET", url, {**headers, **ranged}, content) as got:
             bad = got.status_code >= REDIRECTS
             answer = self._heard(_answer(got, _capped(got) if bad else b""), url)
             self._deadline.lift()
             begin = offset if answer.status == PARTIAL else 0
-            yield Incoming(answer, begin, told(got.iter_raw(), moved, self._monotonic))
+            pieces = wire.told(got.iter_raw(), moved, self._monotonic)
+            yield Incoming(answer, begin, pieces)
 
     def _content(self, body: bytes | Outgoing, allowed: float) -> "bytes | _Stream":
         """Return a body as httpx takes it; the answer's time begins with its end."""
@@ -192,7 +185,7 @@ class Transport:
             with client.stream(
                 method, target, headers=headers, content=body, extensions=exact
             ) as got:
-                yield in_turn(got)
+                yield wire.in_turn(got)
         except httpx.LocalProtocolError:
             # Without its cause: that one quotes the header, and a secret with it.
             raise Barred(f"{host_of(url)}: a header cannot be sent") from None
@@ -205,10 +198,10 @@ class Transport:
 
     def _made(self) -> httpx.Client:
         return httpx.Client(
-            transport=_Http(_trusting(self._ca_file), Sockets(self._deadline)),
+            transport=_Http(_trusting(self._ca_file), wire.Sockets(self._deadline)),
             # A server that compresses would hide how long the object is.
             headers={"accept-encoding": "identity"},
-            timeout=TIMEOUTS,
+            timeout=httpx.Timeout(**self._patience.silences()),
             follow_redirects=False,
             trust_env=False,
         )
@@ -236,7 +229,7 @@ def again(once: Callable[[], Answer]) -> Answer:
 class _Http(httpx.HTTPTransport):
     """httpx's own transport, over sockets of ours."""
 
-    def __init__(self, verify: ssl.SSLContext, sockets: Sockets) -> None:
+    def __init__(self, verify: ssl.SSLContext, sockets: wire.Sockets) -> None:
         super().__init__(verify=verify, trust_env=False)
         self._pool = httpcore.ConnectionPool(
             ssl_context=verify, max_connections=CONNECTIONS, network_backend=sockets
@@ -247,14 +240,14 @@ class _Stream(httpx.SyncByteStream):
     """A body in pieces that take a moment each; it says when all is `sent`."""
 
     def __init__(
-        self, body: Outgoing, monotonic: Monotonic, sent: Callable[[], None]
+        self, body: Outgoing, monotonic: wire.Monotonic, sent: Callable[[], None]
     ) -> None:
         self._body, self._monotonic, self._sent = body, monotonic, sent
 
     def __iter__(self) -> Iterator[bytes]:
         body, left = self._body, self._body.length
         blocks = body.content.blocks(body.offset, body.length)
-        for piece in paced(blocks, self._monotonic):
+        for piece in wire.paced(blocks, self._monotonic):
             left -= len(piece)
             if left < 0:
                 break

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import httpcore
@@ -29,6 +30,33 @@ SOON, LATE = 0.05, 0.5  # seconds that one may take: the next is longer, or shor
 
 Monotonic = Callable[[], float]
 
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many seconds each silence may last; the body of an answer has no other end.
+
+    Until a connection stands, and again until TLS does; until a piece is taken; until
+    more of an answer comes; until a connection is free. `begin_s` is for the whole
+    head of an answer whose body may take for ever, also if it drips.
+    """
+
+    connect_s: float = 10.0
+    write_s: float = 30.0
+    read_s: float = 120.0
+    pool_s: float = 60.0
+    begin_s: float = 120.0
+
+    def silences(self) -> dict[str, float]:
+        """Return them as httpx names them."""
+        return {
+            "connect": self.connect_s,
+            "write": self.write_s,
+            "read": self.read_s,
+            "pool": self.pool_s,
+        }
+
+
+PATIENCE = Patience()
 _ends_at: ContextVar[float | None] = ContextVar("_ends_at", default=None)
 
 

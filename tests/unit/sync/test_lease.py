@@ -5,21 +5,20 @@ from dock_agent.sync.carry import BEAT_EVERY
 from dock_agent.sync.policy import LEASE
 from dock_agent.sync.s3.upload import PUT_TOGETHER_S
 from dock_agent.sync.transport import client
+from dock_agent.sync.transport.wire import PATIENCE
 
 # The longest waits for one answer, in seconds; nothing moves meanwhile.
 SILENT = {
     "an upload is put together": PUT_TOGETHER_S,
     "a small answer, a few times": client.TRIES * client.DEADLINE_S,
-    "a body begins": client.BEGIN_S,
+    "a body begins": PATIENCE.begin_s,
 }
 
 
 def test_a_lease_is_longer_than_any_wait_for_one_answer() -> None:
-    times = client.TIMEOUTS
-    asking = (times.connect or 0) + (times.write or 0) + (times.pool or 0)
+    asking = PATIENCE.connect_s + PATIENCE.write_s + PATIENCE.pool_s
     longest = max(SILENT.values()) + asking + BEAT_EVERY.total_seconds()
 
-    assert None not in {times.connect, times.write, times.read, times.pool}
     assert longest < LEASE.total_seconds()
 
 
