@@ -163,7 +163,7 @@ def _detectors(config: Config) -> list[Detector]:
         for bay in config.bays
         if bay.folder is not None
     }
-    ports = {b.port: BayName(b.name) for b in config.bays if b.port is not None}
+    ports = config.ports()
     found: list[Detector] = []
     if folders:
         from dock_agent.bays.folders import FolderDetector  # noqa: PLC0415  if needed

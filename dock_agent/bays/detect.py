@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 import pyudev
 
 from dock_agent.bays.detector import Presence, Seen, Sighting, Vanished
-from dock_agent.bays.topology import bay_of, by_port
+from dock_agent.bays.learn import Plug
+from dock_agent.bays.topology import bay_of, by_port, port_of
 from dock_agent.recording import BayName
 
 FACTS = {
@@ -27,7 +28,10 @@ FACTS = {
     "ID_PATH": "id_path",
     "ID_USB_INTERFACES": "interfaces",
     "DISKSEQ": "diskseq",
+    "SYSTEMD_MOUNT_WHERE": "mount",
 }  # udev's property: our word
+HUB = ":09"  # the USB class of hubs, in ID_USB_INTERFACES
+CALLED = ("ID_VENDOR", "ID_MODEL", "ID_SERIAL_SHORT")
 
 
 class UdevDetector:
@@ -109,6 +113,26 @@ class UdevDetector:
         facts["device"] = f"{os.major(number)}:{os.minor(number)}"
         kept = {name: fact for name, fact in facts.items() if fact}
         return Sighting(bay, _token(device), device.device_node, kept)
+
+
+class Plugs:
+    """Yields what is plugged into any USB port from now on, hubs left out.
+
+    It waits for each as long as it takes.
+    """
+
+    def __init__(self) -> None:
+        self._monitor = pyudev.Monitor.from_netlink(pyudev.Context())
+        self._monitor.filter_by("usb", "usb_device")
+        self._monitor.start()
+
+    def __iter__(self) -> Iterator[Plug]:
+        for device in iter(self._monitor.poll, None):
+            port = port_of(device.properties.get("ID_PATH", ""))
+            is_hub = HUB in device.properties.get("ID_USB_INTERFACES", "")
+            if device.action == "add" and port is not None and not is_hub:
+                told = (device.properties.get(key) for key in CALLED)
+                yield Plug(port, _readable(" ".join(filter(None, told))))
 
 
 def _block_devices(context: pyudev.Context) -> Iterator[pyudev.Device]:

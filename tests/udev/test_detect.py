@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dock_agent.bays.detect import UdevDetector
+from dock_agent.bays.detect import Plugs, UdevDetector
 from dock_agent.bays.detector import Seen, Sighting, Vanished
+from dock_agent.bays.learn import Plug, learn
 from dock_agent.bays.presence import reconcile
 from dock_agent.recording import BayName
 from support.mockbed import PORT, Bed, Usb, active, add_unit, dock, plug, pull
@@ -209,3 +210,24 @@ def test_a_dock_recorded_from_a_kernel_is_understood(bed: Bed) -> None:
     assert [(s.bay, s.node) for s in ours] == [("2", "/dev/sda1")]
     assert ours[0].facts["fs_uuid"] == "CA3E-0001"
     assert ours[0].token == "3:sda1"
+
+
+def test_a_person_who_plugs_a_camera_into_each_bay_has_them_all_learnt(
+    bed: Bed,
+) -> None:
+    hub, plugs = dock(bed), Plugs()  # the hub itself is told of, and is no camera
+    for number in (3, 1):
+        pull(bed, plug(bed, hub, Usb(number, "CAM-1", "sda", number)))
+
+    found = learn([BayName("left"), BayName("right")], plugs, lambda _: None)
+
+    assert found == {PORT.format(3): "left", PORT.format(1): "right"}
+
+
+def test_a_hub_is_not_taken_for_a_camera(bed: Bed) -> None:
+    plugs = Plugs()
+    hub = dock(bed)
+    bed.event(hub, "add")
+    plug(bed, hub, Usb(2, "CAM-2", "sda", 7))
+
+    assert next(iter(plugs)) == Plug(PORT.format(2), "CAM-2")
