@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import forkserver
 
 import msgspec
 
@@ -106,6 +107,8 @@ def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> Non
     with opened(config, clock) as held:
         detectors = _detectors(config)
         agent = _agent(held, clock, partial(_still, detectors))
+        # What starts the dockings' children is there before the first camera is.
+        forkserver.ensure_running()
         try:
             for detector in detectors:
                 detector.start(partial(_seen, agent.station))
