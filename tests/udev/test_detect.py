@@ -92,6 +92,25 @@ def test_a_disk_with_a_partition_is_one_camera(bed: Bed, listening: Listening) -
     assert len(listening.detector.present().sightings) == 1
 
 
+def test_a_card_that_nobody_can_read_leaves_its_bay_not_empty(bed: Bed) -> None:
+    hub = dock(bed)
+    plug(bed, hub, Usb(1, "CAM-1", "sda", 7, kind=""))
+    plug(bed, hub, Usb(4, "STICK", "sdb", 8, kind=""))  # in no bay
+
+    (seen,) = UdevDetector(BAYS).present().sightings
+
+    assert (seen.bay, seen.token, seen.facts.get("fs_type")) == ("1", "7:sda", None)
+
+
+def test_a_disk_whose_parts_udev_has_not_looked_at_is_waited_for(bed: Bed) -> None:
+    *_, disk, _ = plug(bed, dock(bed), Usb(1, "CAM-1", "sda", 7, kind=""))
+    place = {"partition": "2\n", "dev": "8:18\n"}
+    facts = {"DEVTYPE": "partition", "DEVNAME": "/dev/sda2", "MAJOR": "8"}
+    bed.add(("block", "sda2", disk), place, facts | {"MINOR": "18"})
+
+    assert UdevDetector(BAYS).present().sightings == ()
+
+
 def test_every_volume_in_a_bay_is_seen(bed: Bed) -> None:
     hub = dock(bed)
     _, interface, *_ = plug(bed, hub, Usb(1, "CAM-1", "sda", 7))
