@@ -134,6 +134,18 @@ def test_a_file_system_that_is_not_read_is_a_fault_that_names_it(
     assert "/run/dock-agent" not in station.guest.run("cat /proc/mounts").text
 
 
+def test_a_card_without_any_file_system_is_a_fault_not_an_empty_bay(
+    station: StationInGuest, tmp_path: Path, show: Show
+) -> None:
+    (tmp_path / "card.img").write_bytes(bytes(1 << 20))
+
+    station.guest.ports.plug("1.1", Camera(tmp_path / "card.img", "A17"))
+    bay = station.wait("1", "fault")
+
+    show(f"{bay['code']}: {bay['reason']}")
+    assert "no file system is on it that is known here" in bay["reason"]
+
+
 def test_a_card_in_a_port_that_is_no_bay_is_left_alone(
     station: StationInGuest, tmp_path: Path
 ) -> None:
@@ -161,3 +173,20 @@ def test_two_cameras_that_look_the_same_stay_two(
     assert [bay["state"] for bay in bays] == ["sealed"] * 2, station.log()
     assert bays[0]["camera"] != bays[1]["camera"]
     assert station.check_bags() == 2
+
+
+def test_the_bays_are_learnt_by_plugging_a_camera_into_each(
+    station: StationInGuest, tmp_path: Path
+) -> None:
+    ports, one = station.guest.ports, camera(tmp_path, "A17")
+    learning = station.guest.spawn("dock-agent bays learn left right")
+
+    learning.wait(120, until="into bay left")
+    ports.plug("2.3", one)
+    learning.wait(60, until="into bay right")
+    ports.pull("2.3")
+    ports.plug("7", one)
+    learning.wait(60)
+
+    assert 'name = "left"\nport = "pci-0000:00:14.0-usb-0:2.3"' in learning.text
+    assert 'name = "right"\nport = "pci-0000:00:14.0-usb-0:7"' in learning.text
