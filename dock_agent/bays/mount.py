@@ -36,12 +36,16 @@ class Mounter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One line of mountinfo (proc(5)): what is mounted where, and how."""
+    """One line of mountinfo (proc(5)): what is mounted where, and how.
+
+    `options` are the mount's own, `system` those of its file system.
+    """
 
     device: str  # major:minor
     point: Path
     options: frozenset[str]
     kind: str
+    system: frozenset[str] = frozenset()
 
 
 class FolderMounter:
@@ -131,7 +135,9 @@ def parse(text: str) -> Iterator[Mount]:
         if len(fields) > 5 and after:  # noqa: PLR2004  as proc(5) numbers them
             point = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), fields[4])
             options = frozenset(fields[5].split(","))
-            yield Mount(fields[2], Path(point), options, after.split()[0])
+            kind, *_, system = after.split()
+            told = frozenset(system.split(","))
+            yield Mount(fields[2], Path(point), options, kind, told)
 
 
 def _require_readable(sighting: Sighting) -> None:

@@ -14,9 +14,20 @@ def test_every_file_system_is_mounted_with_all_that_keeps_it_harmless() -> None:
 
     given = re.findall(r'ID_FS_TYPE}=="(\w+)", ENV{SYSTEMD_MOUNT_OPTIONS}="(.*)"', text)
 
+    every = re.findall(r'ENV{SYSTEMD_MOUNT_OPTIONS}="(.*)"', text)
     assert {kind for kind, _ in given} == set(KINDS)
-    assert all(set(NEEDED) <= set(options.split(",")) for _, options in given)
-    assert "noload" in dict(given)["ext4"]
+    assert len(every) == len(KINDS) + 1
+    assert all(set(NEEDED) <= set(options.split(",")) for options in every)
+
+
+def test_a_journal_is_passed_over_only_where_one_is_left_to_replay() -> None:
+    """Else what only the journal has would be missing, and nobody would know."""
+    lines = rules({PORT: BayName("1")}).splitlines()
+
+    (passed,) = [line for line in lines if "noload" in line]
+
+    assert 'ID_FS_TYPE}=="ext4"' in passed
+    assert 'RESULT=="*needs_recovery*"' in passed
 
 
 @pytest.mark.parametrize(
