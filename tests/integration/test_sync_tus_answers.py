@@ -27,7 +27,7 @@ from dock_agent.sync.tus.client import Site
 from dock_agent.sync.tus.destination import Tus
 from dock_agent.sync.tus.words import LEAST, Upload
 from support.place_tus import tus
-from support.sending import Hearing, Interrupted, Memory, item, sha256
+from support.sending import Hearing, Interrupted, Memory, file, item, sha256
 from support.tus_gateway import Gateway, Said, gateway
 
 SHORT, LONG = 1000, 2 * PART_SIZE + 5
@@ -388,6 +388,20 @@ def test_a_read_back_that_is_cut_goes_on_where_it_was(
     begins = [int(each.headers.get("range", "bytes=0-")[6:-1]) for each in asked]
     assert len(begins) == 4
     assert all(before < after for before, after in pairwise(begins))
+
+
+def test_the_halves_of_two_objects_are_not_taken_for_one(
+    here: Here, tmp_path: Path
+) -> None:
+    sent, half = item(tmp_path, LONG), PART_SIZE
+    done = here.station.send(sent, Progress(), Memory())
+    data = file(sent).read_bytes()
+    first = Said(200, {"etag": '"1"'}, data[:half] + b"?" * (LONG - half), cut=half)
+    rest = Said(206, {"etag": '"2"'}, data[half:])
+    here.gateway.says["GET"] = [first, rest]
+
+    with pytest.raises(NotTaken, match="another object"):
+        here.station.confirm(sent, done, sent=True)
 
 
 def test_a_read_back_without_ranges_begins_anew(here: Here, tmp_path: Path) -> None:
