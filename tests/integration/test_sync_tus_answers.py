@@ -77,6 +77,12 @@ def here() -> Iterator[Here]:
         yield Here(made, station, clock)
 
 
+def upload_url(done: Progress) -> str:
+    upload = Upload.of(done.upload)
+    assert upload is not None
+    return upload.url
+
+
 @pytest.mark.parametrize(("said", "kind"), MEANINGS, ids=IDS)
 @pytest.mark.parametrize("method", ["POST", "PATCH", "HEAD", "GET"])
 def test_each_answer_to_each_request_is_the_error_that_it_means(
@@ -108,9 +114,11 @@ def test_an_answer_that_is_no_tus_servers_neither_counts_nor_begins_again(
         strange = Said(status, {"upload-offset": str(LONG)}, strange=True)
         here.gateway.says[method] = [strange]
 
-        with pytest.raises(Portal, match="not as a tus server"):
+        with pytest.raises(Portal, match="not as a tus server") as told:
             here.station.send(sent, known, memory)
 
+        # Whoever knows an upload's address could end it.
+        assert upload_url(known) not in str(told.value)
     assert memory.kept == []
     assert here.gateway.count("POST") == 1
 

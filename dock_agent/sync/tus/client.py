@@ -18,6 +18,7 @@ from dock_agent.sync.transport.client import (
     Transport,
     suspect,
 )
+from dock_agent.sync.transport.words import host_of
 from dock_agent.sync.tus.words import (
     GONE,
     VERSION,
@@ -140,7 +141,7 @@ class Client:
             raise NotTaken(f"beginning {item.key}: it named no upload")
         if origin(made) != origin(url):  # it would be given our token
             raise Barred(
-                f"{url} begins uploads at {made!r}: it must be told by its proxy"
+                f"{url} begins uploads at {_site(made)}: it must be told by its proxy"
                 " under which scheme and host it is reached"
             )
         return Upload(made).told(answer)
@@ -248,8 +249,13 @@ def _by_tus(answer: Answer, url: str) -> Answer:
     """
     said = answer.good or answer.status in GONE
     if said and "tus-resumable" not in answer.headers:
-        raise Portal(f"{url} answered {answer.status}, and not as a tus server does")
+        host = host_of(url)  # who knows the rest of it could end the upload
+        raise Portal(f"{host} answered {answer.status}, and not as a tus server does")
     return answer
+
+
+def _site(url: str) -> str:
+    return f"{url.partition('://')[0]}://{host_of(url)}"
 
 
 def _join(base: str, name: str) -> str:
