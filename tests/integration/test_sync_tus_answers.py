@@ -455,3 +455,13 @@ def test_more_bytes_than_were_sent_are_not_read_to_their_end(
 
     assert here.station.confirm(heard.of(sent), done, sent=True) is None
     assert heard.total < 8 << 20
+
+
+def test_a_check_that_fails_leaves_nothing_behind(here: Here) -> None:
+    here.gateway.says["GET"] = [Said(500)] * 9
+
+    with pytest.raises(NotTaken):
+        here.station.check()
+
+    assert here.gateway.uploads == {}
+    assert here.gateway.count("DELETE") == 1
