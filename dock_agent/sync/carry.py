@@ -231,6 +231,8 @@ class _Beat:
     errand: Errand
     last_ns: int = field(init=False)
     sent: int = field(init=False)
+    kept: frozenset[Acknowledged] = field(init=False, default=frozenset())
+    generation: int = field(init=False, default=0)  # that `kept` is of
 
     def __post_init__(self) -> None:
         self.last_ns = self.carrier.clock.now().monotonic_ns
@@ -254,7 +256,7 @@ class _Beat:
     def remember(self, progress: Progress) -> None:
         """Commit how far the upload is, and renew the lease."""
         conn, transfer = self.errand.conn, self.errand.transfer
-        parts = tuple((part.number, part.etag) for part in progress.parts)
+        parts = tuple((part.number, part.etag) for part in self._new(progress))
         step = Step(progress.upload, progress.generation, parts, progress.sent)
         with transaction(conn):
             transfers.remember(conn, transfer, step)
@@ -262,6 +264,13 @@ class _Beat:
                 destinations.took(conn, transfer.destination)
             transfers.renew(conn, transfer, self.carrier.clock.now().utc + LEASE)
         self.sent = max(self.sent, progress.sent)
+        self.kept, self.generation = frozenset(progress.parts), progress.generation
+
+    def _new(self, progress: Progress) -> list[Acknowledged]:
+        """Return the parts that are not kept yet: a file of many has many steps."""
+        if progress.generation != self.generation:
+            return list(progress.parts)
+        return [part for part in progress.parts if part not in self.kept]
 
 
 def require_vault(vault: Path) -> None:

@@ -16,7 +16,7 @@ from dock_agent.simulated.clock import BEGIN, ManualClock
 from dock_agent.sync.destination import NOTHING_KNOWN, Capabilities, Progress
 from dock_agent.sync.s3.client import Knowledge
 from support.answering import Asked, Said
-from support.memory_s3 import Fault, MemoryS3, always, error, lost_reply
+from support.memory_s3 import HANGS_UP, Fault, MemoryS3, always, error, lost_reply
 from support.place_s3 import reached
 from support.sending import Memory, item
 
@@ -236,6 +236,32 @@ def test_an_upload_that_the_check_began_is_let_go_if_it_fails(tmp_path: Path) ->
         station.check()
 
     assert store.uploads == {}
+
+
+@pytest.mark.parametrize("turn", [1, 2], ids=["an object", "parts"])
+def test_a_check_that_is_cut_leaves_nothing_behind(tmp_path: Path, turn: int) -> None:
+    store = MemoryS3()
+
+    def cut(asked: Asked) -> Said | None:
+        reads = asked.method == "GET" and ".probe/" in asked.path
+        return HANGS_UP if reads and len(store.made("GET", ".probe/")) == turn else None
+
+    store.faults.append(cut)
+    with reached(store, tmp_path) as station, pytest.raises(Unreachable):
+        station.check()
+
+    assert store.objects == {}
+    assert store.uploads == {}
+
+
+def test_a_try_whose_last_answer_was_lost_leaves_nothing_behind(tmp_path: Path) -> None:
+    store = MemoryS3()
+    store.faults.append(lost_reply(store, "POST", "uploadId"))
+
+    with reached(store, tmp_path) as station, pytest.raises(Unreachable):
+        station.check()
+
+    assert store.objects == {}
 
 
 def test_a_key_that_may_not_delete_is_said_to_leave_something(tmp_path: Path) -> None:

@@ -63,6 +63,13 @@ def host_of(url: str) -> str:
     return url.partition("://")[2].partition("/")[0].rpartition("@")[2] or "nobody"
 
 
+def shown(url: str) -> str:
+    """Return a URL without who asks and its query: a signature may be in there."""
+    scheme, colon, rest = url.partition("?")[0].partition("://")
+    slash, path = rest.partition("/")[1:]
+    return f"{scheme}{colon}{host_of(url)}{slash}{path}" if colon else "nowhere"
+
+
 def as_written(url: str) -> bytes | None:
     """Return the path and query of a URL as they are; None if they need quoting."""
     path = "/" + url.partition("://")[2].partition("/")[2].partition("#")[0]
