@@ -227,8 +227,8 @@ class _Reading:
         """
         if offset == 0:
             self._whole, self.count, self._etag = hashlib.sha256(), 0, etag
-        elif etag != self._etag:
-            raise NotTaken("it became another object while it was read back")
+        elif not etag or etag != self._etag:
+            raise NotTaken("while it was read back, it may have become another object")
 
     def took(self, piece: bytes) -> bool:
         """Hash a piece; whether there may be more."""
