@@ -92,9 +92,14 @@ class Worker:
             self.fill(conn, name)
 
     def fill(self, conn: sqlite3.Connection, name: DestinationName) -> None:
-        """Queue what was sealed by an agent that does not know this destination."""
+        """Queue what was sealed by an agent that does not know this destination.
+
+        Nothing, for one that was left out by whoever started later than we did.
+        """
         at = self.clock.now()
         self.filled[name] = at.monotonic_ns
+        if not destinations.get(conn, name).configured:
+            return
         count = backfill(conn, self.vault, name, at)
         if count:
             log.info("queued for a destination name=%s dockings=%d", name, count)
