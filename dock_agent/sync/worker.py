@@ -113,13 +113,9 @@ class Worker:
             return Outcome.IDLE
         metered = self.network.is_metered()
         if self.contact.is_due(row, lane.where()):
-            try:
-                self.contact.ask(conn, row, lane, metered=metered)
-            except Stopping:
-                return Outcome.IDLE
-            except SyncError as error:
-                self.contact.failed(conn, name, error)
-                return Outcome.POSTPONED
+            ended = self._asked(conn, row, lane, metered=metered)
+            if ended is not None:
+                return ended
         now = self.clock.now().utc  # to ask may have taken minutes
         allowed = lane.policy.allowed(now, metered=metered)
         lane.limit(allowed.rate)
@@ -134,6 +130,24 @@ class Worker:
         if transfer is None:
             return Outcome.IDLE
         return self.carrier.carry(Errand(conn, transfer, lane, metered, before))
+
+    def _asked(
+        self,
+        conn: sqlite3.Connection,
+        row: DestinationRow,
+        lane: Lane,
+        *,
+        metered: bool,
+    ) -> Outcome | None:
+        """Ask a destination; return what the step comes to if nothing may be sent."""
+        try:
+            ready = self.contact.ask(conn, row, lane, metered=metered)
+        except Stopping:
+            return Outcome.IDLE
+        except SyncError as error:
+            self.contact.failed(conn, row.name, error)
+            return Outcome.POSTPONED
+        return None if ready else Outcome.IDLE
 
     def _is_to_wait(self, row: DestinationRow) -> bool:
         """Whether nothing goes there now.
