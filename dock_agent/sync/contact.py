@@ -49,7 +49,7 @@ class Contact:
 
         `where` is where it is now.
         """
-        if _is_elsewhere(row, where):
+        if is_elsewhere(row, where):
             return True
         times = [t for t in (row.last_success, row.last_failure) if t is not None]
         at = self.clock.now()
@@ -191,13 +191,14 @@ def require_place(row: DestinationRow, destination: Destination) -> None:
         raise Barred(f"this is not the place it was: {told}, not {row.marker}")
 
 
-def _is_elsewhere(row: DestinationRow, where: str | None) -> bool:
+def is_elsewhere(row: DestinationRow, where: str | None) -> bool:
+    """Whether a destination is now at another place than the one it was seen at."""
     return None not in {row.place, where} and row.place != where
 
 
 def _require_known(row: DestinationRow, where: str | None) -> None:
     """Raise `Barred` where nothing tells whether another address is the same place."""
-    if row.marker is None and row.last_success and _is_elsewhere(row, where):
+    if row.marker is None and row.last_success and is_elsewhere(row, where):
         raise Barred(
             f"it is at {where} now, and was at {row.place}; there is no marker that"
             " tells whether that is the same place: give the new one a new name"

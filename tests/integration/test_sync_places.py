@@ -21,6 +21,7 @@ from dock_agent.recording import LinkState, TransferState
 from dock_agent.simulated.cloud import SimulatedCloud
 from dock_agent.store import destinations
 from dock_agent.store.db import transaction
+from dock_agent.sync.carry import Outcome
 from dock_agent.sync.contact import PLACE_EVERY
 from dock_agent.sync.destination import Object
 from dock_agent.sync.policy import CEILING
@@ -183,6 +184,29 @@ def test_a_place_that_has_no_id_is_another_one_under_another_address(
     assert (during, link) == (before, LinkState.BARRED)
     assert bench.told("destination moved") == []
     assert bench.arrived() == bench.queue.sent
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_what_was_sent_while_the_address_changed_is_not_confirmed_there(
+    bench: Outbox, *, marked: bool
+) -> None:
+    there = bench.cloud if marked else Unmarked(bench.cloud)
+    address = ["https://old/"]
+
+    def changes(item: Object) -> None:
+        del item
+        address[0] = "https://new/"
+
+    begin(bench, bench.through(there, where=lambda: address[0]))
+    docking = bench.queue.docking(2, [10])
+    worker = bench.through(Around(there, before=changes), where=lambda: address[0])
+    outcome = worker.step(bench.conn, CLOUD)
+    during = states(bench.conn)[f"dockings/{docking}/data/0000.MP4"]
+    bench.send_for(HOUR, MINUTE, worker)
+
+    assert (outcome, during) == (Outcome.POSTPONED, QUEUED)
+    assert (bench.arrived() == bench.queue.sent) is marked
+    assert (bench.link() is LinkState.BARRED) is not marked
 
 
 def test_an_address_that_never_answered_may_be_put_right(bench: Outbox) -> None:
