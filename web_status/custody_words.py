@@ -144,9 +144,12 @@ def _bound(facts: Facts) -> str:
 
 
 def _moved(facts: Facts) -> str:
+    known = "by its marker it is the same place"
+    if facts.get("marked") is False:
+        known = "it has no marker that tells which place it is"
     return (
         f"The destination {_text(facts, 'destination')} is reached at"
-        f" {_text(facts, 'place')} now; by its marker it is the same place."
+        f" {_text(facts, 'place')} now; {known}."
     )
 
 

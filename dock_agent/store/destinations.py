@@ -73,9 +73,10 @@ def bind(
 def moved(
     conn: sqlite3.Connection, name: DestinationName, place: str, at: Instant
 ) -> None:
-    """The same place, by its marker, is reached in another way now."""
+    """The place is reached in another way now; its marker, if any, says it is it."""
     conn.execute("UPDATE destination SET place = ? WHERE name = ?", (place, name))
-    facts = {"destination": name, "place": place}
+    marked = get(conn, name).marker is not None
+    facts = {"destination": name, "place": place, "marked": marked}
     custody.append(conn, Event("destination moved", facts=facts), at)
 
 

@@ -155,7 +155,7 @@ def test_the_same_place_under_another_address_is_sent_to_and_the_chain_says_so(
     assert bench.arrived() == bench.queue.sent
     assert bench.row().place == "https://new/"
     (told,) = bench.told("destination moved")
-    assert told == {"destination": CLOUD, "place": "https://new/"}
+    assert told == {"destination": CLOUD, "place": "https://new/", "marked": True}
 
 
 class Unmarked(Through):
@@ -218,6 +218,8 @@ def test_an_address_that_never_answered_may_be_put_right(bench: Outbox) -> None:
     begin(bench, bench.through(Unmarked(bench.cloud), where=lambda: "https://right/"))
 
     assert bench.row().place == "https://right/"
+    (told,) = bench.told("destination moved")
+    assert told == {"destination": CLOUD, "place": "https://right/", "marked": False}
     assert bench.arrived() == bench.queue.sent
 
 
