@@ -86,8 +86,12 @@ def _sealed(facts: Facts) -> str:
 
 def _confirmed(facts: Facts) -> str:
     proof = HOW_PROVED.get(facts.get("proof", ""), "confirmed the whole file")
-    return f"Destination {_text(facts, 'destination')} {proof}."
+    apart = f" It is kept apart there ({_text(facts, 'apart')}): {WHOSE}."
+    told = apart if facts.get("apart") else ""
+    return f"Destination {_text(facts, 'destination')} {proof}.{told}"
 
+
+WHOSE = "somebody there decides what becomes of it"
 
 HOW_PROVED: Mapping[str, str] = {
     Proof.READ_BACK: "proved the whole file: every byte was fetched again and matched",

@@ -196,8 +196,14 @@ AXIS_PLACE = """
 UPDATE destination SET place = NULL WHERE kind = 'axis' AND place LIKE '/%';
 """
 
+APART = """
+CREATE INDEX transfer_apart ON transfer (id)
+    WHERE state = 'confirmed' AND failure IS NOT NULL;
+"""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", FIRST),
     ("0002_configured", CONFIGURED),
     ("0003_axis_place", AXIS_PLACE),
+    ("0004_apart", APART),
 )

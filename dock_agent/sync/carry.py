@@ -149,7 +149,8 @@ class Carrier:
 
     def _confirm(self, errand: Errand, told: Confirmation) -> Outcome:
         conn, transfer, at = errand.conn, errand.transfer, self.clock.now()
-        proof = Confirmed(told.proof, told.digest, told.etag, told.version)
+        also = told.etag, told.version, told.apart
+        proof = Confirmed(told.proof, told.digest, *also)
         with transaction(conn):
             confirm(conn, transfer, proof, at)
             destinations.took(conn, transfer.destination)

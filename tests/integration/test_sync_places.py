@@ -1,6 +1,7 @@
 """The place itself: is it there, is it the one it was, and what an error is about."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,11 +20,11 @@ from dock_agent.errors import (
 )
 from dock_agent.recording import LinkState, TransferState
 from dock_agent.simulated.cloud import SimulatedCloud
-from dock_agent.store import destinations
+from dock_agent.store import backlog, destinations
 from dock_agent.store.db import transaction
 from dock_agent.sync.carry import Outcome
 from dock_agent.sync.contact import PLACE_EVERY
-from dock_agent.sync.destination import Object
+from dock_agent.sync.destination import Confirmation, Object, Progress
 from dock_agent.sync.policy import CEILING
 from dock_agent.sync.worker import Worker
 from dock_agent.sync.wrappers import Through
@@ -365,3 +366,27 @@ def test_a_vault_that_goes_while_an_object_is_sent_refuses_nothing(
     assert during == before
     assert bench.told("refused") == []
     assert bench.arrived() == bench.queue.sent
+
+
+def test_what_a_place_has_but_keeps_apart_is_confirmed_and_told_of(
+    bench: Outbox,
+) -> None:
+    docking = bench.queue.docking(1, [10, 20])
+    key = f"dockings/{docking}/data/0000.MP4"
+
+    class Apart(Through):
+        def confirm(
+            self, item: Object, done: Progress, *, sent: bool = False
+        ) -> Confirmation | None:
+            told = super().confirm(item, done, sent=sent)
+            apart = "rejected" if item.key == key else ""
+            return told and replace(told, apart=apart)
+
+    bench.through(Apart(bench.cloud)).run_once(bench.conn)
+
+    found = backlog.apart(bench.conn, 5)
+    assert set(states(bench.conn).values()) == {CONFIRMED}
+    assert [(line.key, line.failure) for line in found.lines] == [(key, "rejected")]
+    assert found.more == 0
+    told = [fact for fact in bench.told("confirmed") if "apart" in fact]
+    assert [(fact["key"], fact["apart"]) for fact in told] == [(key, "rejected")]
