@@ -53,7 +53,8 @@ class Contact:
             return True
         times = [t for t in (row.last_success, row.last_failure) if t is not None]
         at = self.clock.now()
-        fresh = bool(times) and abs(at.utc - max(times)) < ASK_EVERY
+        # One of them may lie years ahead: the clock was set back since.
+        fresh = any(abs(at.utc - t) < ASK_EVERY for t in times)
         return row.link not in UP or not fresh or not self._was_seen(row.name, at)
 
     def ask(
