@@ -137,7 +137,7 @@ def _camera(facts: Facts) -> str:
 def _order(facts: Facts) -> str:
     what = f"{_text(facts, 'key')} to " if facts.get("key") else ""
     asked = f"A person asked {what}{_text(facts, 'destination')}"
-    return f"{asked}: {_text(facts, 'asked')}."
+    return f"{asked}: {_text(facts, 'asked')}{_because(facts)}."
 
 
 def _bound(facts: Facts) -> str:

@@ -202,7 +202,8 @@ def _require_known(row: DestinationRow, where: str | None) -> None:
     if row.marker is None and row.last_success and is_elsewhere(row, where):
         raise Barred(
             f"it is at {where} now, and was at {row.place}; there is no marker that"
-            " tells whether that is the same place: give the new one a new name"
+            " tells whether that is the same place: give the new one a new name, or"
+            f" say that it is: dock-agent destinations same-place {row.name}"
         )
 
 
