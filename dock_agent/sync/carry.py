@@ -30,7 +30,7 @@ from dock_agent.store.confirmations import Confirmed, confirm
 from dock_agent.store.db import transaction
 from dock_agent.store.destinations import DestinationRow
 from dock_agent.store.transfers import Step, Transfer
-from dock_agent.sync.contact import Contact
+from dock_agent.sync.contact import Contact, is_elsewhere
 from dock_agent.sync.destination import (
     Acknowledged,
     Confirmation,
@@ -123,6 +123,8 @@ class Carrier:
         done = destination.send(item, self._known(errand), beat.remember)
         echo = errand.lane.least is not Proof.READ_BACK
         told = destination.confirm(item, done, sent=echo)
+        if is_elsewhere(errand.before, errand.lane.where()):
+            raise NotTaken("its place changed meanwhile: nobody knows where it went")
         self.contact.tryout.learn(errand.conn, transfer.destination, destination)
         return self._believed(errand, item, told)
 
@@ -147,7 +149,8 @@ class Carrier:
 
     def _confirm(self, errand: Errand, told: Confirmation) -> Outcome:
         conn, transfer, at = errand.conn, errand.transfer, self.clock.now()
-        proof = Confirmed(told.proof, told.digest, told.etag, told.version)
+        also = told.etag, told.version, told.apart
+        proof = Confirmed(told.proof, told.digest, *also)
         with transaction(conn):
             confirm(conn, transfer, proof, at)
             destinations.took(conn, transfer.destination)

@@ -8,7 +8,7 @@ import pytest
 
 from dock_agent.clock import SystemClock
 from dock_agent.recording import DestinationName
-from dock_agent.store import custody
+from dock_agent.store import custody, destinations
 from dock_agent.store.db import connect, transaction
 from dock_agent.store.transfers import NewTransfer, add
 from support.books import DIGEST
@@ -277,3 +277,55 @@ def test_nothing_to_list_is_said_so(here: Site) -> None:
     assert here.agent("transfers", "list").out == "Nothing waits.\n"
     said = here.agent("transfers", "list", "--state", "refused")
     assert said.out == "Nothing is refused.\n"
+
+
+# ---- a place that is reached in another way ----------------------------------
+
+
+def test_a_person_says_that_a_place_without_a_marker_is_the_one_it_was(
+    here: Site,
+) -> None:
+    elsewhere(here, marker=None)
+    order = ("destinations", "same-place", "nas", "--by", "A. Chief", "--why", "DNS")
+
+    said = here.agent(*order)
+
+    assert said.code == 0
+    assert "nas is taken for the place it was" in said.out
+    with closing(connect(here.root / "store.db")) as conn:
+        row = destinations.get(conn, NAS)
+        told = [json.loads(line) for line in custody.log(conn).splitlines()][-2:]
+    assert (row.place, row.capabilities) == (str(here.root / "nas"), "{}")
+    assert [line["kind"] for line in told] == ["order", "destination moved"]
+    assert (told[0]["actor"], told[0]["facts"]["reason"]) == ("A. Chief", "DNS")
+    assert told[1]["facts"]["marked"] is False
+
+
+@pytest.mark.parametrize(
+    ("marker", "order", "why"),
+    [
+        ("01ID", ("--by", "A. Chief", "--why", "DNS"), "has a marker"),
+        (None, ("--by", " ", "--why", "DNS"), "who gives it, and why"),
+    ],
+)
+def test_nobody_says_so_against_a_marker_or_without_a_name(
+    here: Site, marker: str | None, order: tuple[str, ...], why: str
+) -> None:
+    elsewhere(here, marker)
+
+    said = here.agent("destinations", "same-place", "nas", *order)
+
+    assert said.code == 50
+    assert why in said.err
+    with closing(connect(here.root / "store.db")) as conn:
+        assert destinations.get(conn, NAS).place == "/elsewhere"
+
+
+def elsewhere(here: Site, marker: str | None) -> None:
+    """Remember `nas` as it was reached before, and what it was found to do."""
+    with closing(connect(here.root / "store.db")) as conn, transaction(conn):
+        conn.execute(
+            "UPDATE destination SET place = '/elsewhere', marker = ?,"
+            " capabilities = '{\"objects\":true}' WHERE name = 'nas'",
+            (marker,),
+        )

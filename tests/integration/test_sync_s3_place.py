@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dock_agent.clock import stamp
+from dock_agent.clock import Instant, stamp
 from dock_agent.errors import Barred, NotTaken, SyncError, Unreachable
 from dock_agent.recording import Proof
 from dock_agent.simulated.clock import BEGIN, ManualClock
@@ -40,6 +40,22 @@ def test_a_good_store_is_found_to_be_one(tmp_path: Path) -> None:
     assert line == "writable; checks SHA-256 itself"
     assert store.objects == {}
     assert store.uploads == {}
+
+
+class Rushing(ManualClock):
+    """A clock by which a store takes an hour for whatever it does."""
+
+    def now(self) -> Instant:
+        self.advance(timedelta(hours=1))
+        return super().now()
+
+
+def test_a_store_that_trickles_while_it_is_tried_is_left(tmp_path: Path) -> None:
+    with (
+        reached(MemoryS3(), tmp_path, clock=Rushing()) as station,
+        pytest.raises(Unreachable, match="slower than 1024 bytes a second"),
+    ):
+        station.check()
 
 
 @pytest.mark.parametrize(
