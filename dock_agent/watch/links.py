@@ -75,13 +75,19 @@ def _words(row: DestinationRow) -> tuple[datetime | None, ...]:
 def _allowed(
     config: Config, row: DestinationRow, now: datetime
 ) -> tuple[Sends, datetime | None]:
-    """Return what the configuration lets go there now, and when that changes."""
+    """Return what the configuration lets go there now, and when that changes.
+
+    Whoever was started last has the newest configuration, and tells the store whether
+    it is left out; of the windows of one that is not in ours, nothing is known.
+    """
+    if not row.configured:
+        return Sends.REMOVED, None
     for table in config.destinations:
-        if table.name == row.name and row.configured:
+        if table.name == row.name:
             metered = row.link is LinkState.METERED
             allowed = Policy.of(table, config.zone).allowed(now, metered=metered)
             return Sends.of(len(allowed.priorities)), allowed.until
-    return Sends.REMOVED, None
+    return Sends.ALL, None
 
 
 def _text(moment: datetime | None) -> str | None:

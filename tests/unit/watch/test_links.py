@@ -11,7 +11,7 @@ from dock_agent.config import Config, parse
 from dock_agent.recording import DestinationName, LinkState
 from dock_agent.store.destinations import DestinationRow
 from dock_agent.watch.links import LATELY, QUIET, link
-from dock_agent.watch.status import Sends
+from dock_agent.watch.status import LEFT_OUT, Sends
 
 NOW = datetime(2026, 3, 6, 12, 0, tzinfo=UTC)  # a Friday
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
@@ -162,6 +162,18 @@ def test_a_link_that_costs_carries_what_the_configuration_lets() -> None:
 
 
 def test_a_destination_that_was_taken_out_of_the_configuration_is_named_so() -> None:
-    gone = replace(ROW, name=DestinationName("old"))
+    gone = replace(DOWN, name=DestinationName("old"), configured=False)
 
-    assert link(configured(), gone, NOW).sends is Sends.REMOVED
+    shown = link(configured(), gone, NOW)
+
+    assert (shown.state, shown.sends) == (LEFT_OUT, Sends.REMOVED)
+
+
+def test_what_another_process_was_started_with_is_not_called_left_out() -> None:
+    """`dock-agent sync` has read a newer configuration than whoever tells of it."""
+    new = replace(DOWN, name=DestinationName("new"))
+
+    shown = link(configured(), new, NOW)
+
+    assert (shown.state, shown.failure) == ("offline", "no route to host")
+    assert shown.sends is Sends.ALL
