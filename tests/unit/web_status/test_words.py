@@ -199,7 +199,15 @@ UNTRIED = msgspec.structs.replace(ONLINE, name="other", last_success=None)
 
 def test_nothing_is_called_sent_before_a_destination_ever_answered() -> None:
     assert queue(links=(UNTRIED,)) == "Nothing sent yet"
-    assert queue(links=(UNTRIED, ONLINE)) == "Nothing waits to be sent"
+    assert queue(links=(UNTRIED, ONLINE)) == "Nothing is queued"
+
+
+def test_nothing_is_called_sent_where_nobody_may_have_looked_what_is_missing() -> None:
+    """What was sealed without a destination is queued by whoever sends to it first."""
+    named_again = a_link(LinkState.UNKNOWN, name="nas")
+
+    assert queue(links=(named_again, ONLINE)) == "Nothing is queued"
+    assert queue(links=(named_again,)) == "Nothing is queued"
 
 
 @pytest.mark.parametrize(
