@@ -174,7 +174,7 @@ def link_words(links: tuple[Link, ...], *, safe: bool = True) -> tuple[str, str]
         return _stopped_words(used, stopped) + (SAFE if safe else ""), "amber"
     if all(link.sends is Sends.ALL for link in used):
         return "Connected", "good"
-    costs = any(link.state is LinkState.METERED for link in used)
+    costs = any(link.costs for link in used)
     return "Connected, saving data" if costs else "Connected, sends later", "good"
 
 

@@ -125,7 +125,7 @@ def _online(seen: _Seen) -> tuple[str, str]:
     link = seen.link
     if link.sends is Sends.ALL:
         return "", ""
-    why = "The link costs" if link.state is LinkState.METERED else "Its window is shut"
+    why = "The link costs" if link.costs else "Its window is shut"
     what = "nothing goes" if link.sends is Sends.NOTHING else "only marked files go"
     until = f" until {seen.moment(link.changes_at)}" if link.changes_at else ""
     return f"{why}: {what}{until}.", ""

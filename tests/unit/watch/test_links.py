@@ -177,3 +177,38 @@ def test_what_another_process_was_started_with_is_not_called_left_out() -> None:
 
     assert (shown.state, shown.failure) == ("offline", "no route to host")
     assert shown.sends is Sends.ALL
+
+
+SHUT = 'windows = [{ days = "mon-sun", begin = "22:00", end = "06:00" }]'
+OPEN = 'windows = [{ days = "mon-sun", begin = "06:00", end = "22:00" }]'
+
+
+@pytest.mark.parametrize(
+    ("terms", "until"),
+    [
+        (SHUT + '\nmetered = "all"', stamp(NOW + 10 * HOUR)),  # its window alone
+        (SHUT, None),  # both: a window that opens lets no more go
+        (OPEN, None),  # the link's cost alone
+        (OPEN + "\nmarked_pass = false", stamp(NOW + 10 * HOUR)),  # then, nothing
+    ],
+)
+def test_over_a_link_that_costs_only_a_shut_window_has_an_end(
+    terms: str, until: str | None
+) -> None:
+    shown = link(configured(terms), replace(ROW, link=LinkState.METERED), NOW)
+
+    assert (shown.sends, shown.changes_at) == (Sends.MARKED, until)
+    assert shown.costs is ('"all"' not in terms)
+
+
+def test_a_shut_window_lasts_until_it_lets_more_go_whatever_the_clock_does() -> None:
+    """On 29 March 2026 the clock in London is changed at 01:00 UTC."""
+    zone = CONFIG.replace('"UTC"', '"Europe/London"').format(
+        terms='windows = [{ days = "sun", begin = "12:00", end = "13:00" }]'
+    )
+    night = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
+    row = replace(ROW, last_success=night)
+
+    shown = link(parse(zone, base=Path("/nowhere")), row, night)
+
+    assert shown.changes_at == stamp(datetime(2026, 3, 29, 11, 0, tzinfo=UTC))

@@ -71,13 +71,19 @@ def test_a_link_that_may_not_be_used_now_says_until_when() -> None:
 
     shut = said(ONLINE, sends=Sends.NOTHING, changes_at=opens)
     marked = said(ONLINE, sends=Sends.MARKED, changes_at=opens)
-    costs = said(ONLINE, state=LinkState.METERED, sends=Sends.MARKED)
+    costs = said(ONLINE, state=LinkState.METERED, sends=Sends.MARKED, costs=True)
 
     assert shut.told == (
         "Its window is shut: nothing goes until 2026-11-27 21:58:12 GMT."
     )
     assert marked.told.startswith("Its window is shut: only marked files go until")
     assert costs.told == "The link costs: only marked files go."
+
+
+def test_a_shut_window_is_what_is_told_of_where_the_cost_does_not_matter() -> None:
+    shut = said(ONLINE, state=LinkState.METERED, sends=Sends.MARKED)
+
+    assert shut.told == "Its window is shut: only marked files go."
 
 
 def test_a_link_that_is_held_back_is_called_so() -> None:

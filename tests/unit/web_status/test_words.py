@@ -103,8 +103,12 @@ def test_no_network_is_never_red_and_says_that_videos_are_safe() -> None:
         (a_link(), ("Connected", "good")),
         (a_link(LinkState.METERED), ("Connected", "good")),
         (
-            a_link(LinkState.METERED, sends=Sends.MARKED),
+            a_link(LinkState.METERED, sends=Sends.MARKED, costs=True),
             ("Connected, saving data", "good"),
+        ),
+        (
+            a_link(LinkState.METERED, sends=Sends.MARKED),  # its window is shut
+            ("Connected, sends later", "good"),
         ),
         (a_link(sends=Sends.NOTHING), ("Connected, sends later", "good")),
         (a_link(sends=Sends.MARKED), ("Connected, sends later", "good")),
