@@ -25,10 +25,11 @@ MEANS = {
     TransferState.SENDING: "It is on its way.",
     TransferState.REFUSED: (
         "A person must look: `dock-agent transfers list --state refused` names it,"
-        " `dock-agent transfers retry` sends it again."
+        " `dock-agent transfers retry ID` sends it again."
     ),
     TransferState.PAUSED: (
-        "A person holds it back: `dock-agent transfers resume` lets it go."
+        "A person holds it back: `dock-agent transfers list --state paused` names it,"
+        " `dock-agent transfers resume ID` lets it go."
     ),
 }
 LEFT_OUT = "Nobody sends it: its destination is not configured any more."

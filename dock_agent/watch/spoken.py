@@ -6,6 +6,7 @@ The page and `dock-agent status` say it alike; what is between backquotes is a c
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 from zoneinfo import ZoneInfo
 
 from dock_agent.clock import unstamp
@@ -76,21 +77,25 @@ def is_untried(link: Link) -> bool:
 def _said(seen: _Seen) -> tuple[str, str]:
     link = seen.link
     if link.sends is Sends.REMOVED:
-        return _left_out(link)
+        return left_out(link.name, link.waiting)
     if link.paused:
         return (
             "A person holds it back: nothing is sent there.",
-            f"`dock-agent destinations resume {link.name}` lets it go on.",
+            f"`dock-agent destinations resume {quote(link.name)}` lets it go on.",
         )
     return SENTENCES[LinkState(link.state)](seen)
 
 
-def _left_out(link: Link) -> tuple[str, str]:
-    if not link.waiting:
+def left_out(name: str, waiting: int) -> tuple[str, str]:
+    """Say what waits for a destination that is left out, and what to do about it."""
+    if not waiting:
         return "Nothing waits for it.", ""
-    count = "1 file waits" if link.waiting == 1 else f"{link.waiting} files wait"
-    told = f"{count} for it. Put it back into the configuration,"
-    return told, f"or `dock-agent destinations withdraw {link.name}` gives that up."
+    count = "1 file waits" if waiting == 1 else f"{waiting} files wait"
+    order = f"dock-agent destinations withdraw {quote(name)} --by WHO --why REASON"
+    return (
+        f"{count} for it.",
+        f"Put it back into the configuration, or `{order}` gives that up.",
+    )
 
 
 IS_IT_RUNNING = "Is `dock-agent sync` running? `systemctl status dock-sync` tells."

@@ -163,17 +163,6 @@ def bay_status(bay: Bay, since: datetime, eta_s: float | None) -> BayStatus:
     )
 
 
-def left_out(name: str, waiting: int) -> str:
-    """Say what waits for a destination that is left out, and what to do about it."""
-    if not waiting:
-        return "not configured any more; nothing waits for it"
-    count = "1 file waits" if waiting == 1 else f"{waiting} files wait"
-    return (
-        f"not configured any more: {count} for it. Put it back into the"
-        f" configuration, or `dock-agent destinations withdraw {name}`"
-    )
-
-
 def label(camera: CameraId | None) -> str | None:
     """Return the last four characters of the serial: what a person looks for."""
     return None if camera is None else camera.rpartition(":")[2][-4:]

@@ -51,7 +51,7 @@ def test_a_try_that_is_over_is_not_announced() -> None:
         (
             said(sends=Sends.REMOVED, waiting=2),
             "2 files wait for it.",
-            "or `dock-agent",
+            "Put it back into the configuration, or `dock-agent",
         ),
     ],
 )
@@ -89,3 +89,12 @@ def test_a_shut_window_is_what_is_told_of_where_the_cost_does_not_matter() -> No
 def test_a_link_that_is_held_back_is_called_so() -> None:
     assert said(paused=True).state == "held back"
     assert said().state == "offline"
+
+
+def test_a_name_of_two_words_stays_one_in_a_command() -> None:
+    held, gone = said(name="my nas", paused=True), said(sends=Sends.REMOVED, waiting=1)
+    spaced = said(name="my nas", sends=Sends.REMOVED, waiting=1)
+
+    assert "`dock-agent destinations resume 'my nas'`" in held.todo
+    assert "withdraw main --by WHO --why REASON`" in gone.todo
+    assert "withdraw 'my nas' --by WHO --why REASON`" in spaced.todo
