@@ -137,7 +137,8 @@ def _online(seen: _Seen) -> tuple[str, str]:
 
 
 def _because(seen: _Seen) -> str:
-    failure = seen.link.failure
+    # What a server said may hold a backquote, and must not be drawn as a command.
+    failure = (seen.link.failure or "").replace("`", "'")
     return f" ({failure})" if failure else ""
 
 

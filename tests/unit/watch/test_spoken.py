@@ -98,3 +98,10 @@ def test_a_name_of_two_words_stays_one_in_a_command() -> None:
     assert "`dock-agent destinations resume 'my nas'`" in held.todo
     assert "withdraw main --by WHO --why REASON`" in gone.todo
     assert "withdraw 'my nas' --by WHO --why REASON`" in spaced.todo
+
+
+def test_what_a_server_says_is_never_taken_for_a_command_of_ours() -> None:
+    barred = said(state=LinkState.BARRED, failure="403 run `dock-agent keys new`")
+
+    assert "`" not in barred.told
+    assert "'dock-agent keys new'" in barred.told
