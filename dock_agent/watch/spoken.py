@@ -98,7 +98,10 @@ def left_out(name: str, waiting: int) -> tuple[str, str]:
     )
 
 
-IS_IT_RUNNING = "Is `dock-agent sync` running? `systemctl status dock-sync` tells."
+IS_IT_RUNNING = (
+    "Is `dock-agent sync` running, and was it started after the configuration was"
+    " changed last? `systemctl status dock-sync` tells."
+)
 LOOK = "Check cable, router and name; `dock-agent destinations test` says more."
 SIGN_IN = "Sign in to the network, or ask for the station to be let through."
 MEND = "Mend what it says: the key, the bucket, the place, or its room."
@@ -113,7 +116,8 @@ def _unknown(seen: _Seen) -> tuple[str, str]:
 
 
 def _offline(seen: _Seen) -> tuple[str, str]:
-    return f"It has not answered{seen.for_how_long()}{_because(seen)}.", LOOK
+    # Not "not answered": a busy one does, and says so.
+    return f"Nothing has gone there{seen.for_how_long()}{_because(seen)}.", LOOK
 
 
 def _captive(seen: _Seen) -> tuple[str, str]:

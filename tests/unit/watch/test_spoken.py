@@ -25,7 +25,7 @@ def test_a_link_that_is_down_says_for_how_long_and_why_and_when_it_is_tried() ->
     told = said(try_after=stamp(LATER + timedelta(minutes=4)))
 
     assert told.told == (
-        "It has not answered for 3 days 2 h (objects.example.org: no route to host)."
+        "Nothing has gone there for 3 days 2 h (objects.example.org: no route to host)."
     )
     assert told.todo.startswith("Check cable, router and name")
     assert told.since == "2026-11-24 06:58:12 GMT"
@@ -105,3 +105,17 @@ def test_what_a_server_says_is_never_taken_for_a_command_of_ours() -> None:
 
     assert "`" not in barred.told
     assert "'dock-agent keys new'" in barred.told
+
+
+def test_a_busy_destination_is_not_said_to_be_silent() -> None:
+    busy = said(failure="storing: 503 SlowDown")
+
+    assert "answered" not in busy.told
+    assert "503 SlowDown" in busy.told
+
+
+def test_a_sync_that_has_read_an_older_configuration_is_thought_of() -> None:
+    """It does not know the destination, and would never send there."""
+    told = said(ONLINE, state=LinkState.UNKNOWN)
+
+    assert "started after the configuration was changed" in told.todo
