@@ -179,8 +179,10 @@ def link_words(links: tuple[Link, ...], *, safe: bool = True) -> tuple[str, str]
 
 
 def _stopped_words(used: list[Link], stopped: list[Link]) -> str:
-    if len(stopped) < len(used):
-        return f"Sends to {len(used) - len(stopped)} of {len(used)}"
+    going = [link for link in used if link not in stopped]
+    if going:
+        now = any(link.sends is Sends.ALL for link in going)
+        return f"Sends {'' if now else 'later '}to {len(going)} of {len(used)}"
     alone = all(link.state in NO_ANSWER and not link.paused for link in stopped)
     return NO_NETWORK if alone else STOPPED
 

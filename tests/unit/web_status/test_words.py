@@ -144,6 +144,13 @@ def test_one_place_that_is_reached_does_not_hide_another_that_is_not() -> None:
     assert link_words((OFFLINE, a_link(sends=Sends.REMOVED))) == NO_NETWORK
 
 
+def test_a_place_whose_window_is_shut_is_not_said_to_be_sent_to() -> None:
+    shut, down = a_link(sends=Sends.NOTHING), a_link(LinkState.OFFLINE)
+    words = ("Sends later to 1 of 2 – videos are safe here", "amber")
+
+    assert link_words((shut, down)) == words
+
+
 def test_videos_are_not_called_safe_here_while_their_storage_is_missing() -> None:
     shown = said(status([ready("1")], vault=GONE, links=(OFFLINE,)))
 
