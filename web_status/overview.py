@@ -26,10 +26,11 @@ MEANS = {
     TransferState.SENDING: "It is on its way.",
     TransferState.REFUSED: (
         "A person must look: `dock-agent transfers list --state refused` names it,"
-        " `dock-agent transfers retry` sends it again."
+        " `dock-agent transfers retry ID` sends it again."
     ),
     TransferState.PAUSED: (
-        "A person holds it back: `dock-agent transfers resume` lets it go."
+        "A person holds it back: `dock-agent transfers list --state paused` names it,"
+        " `dock-agent transfers resume ID` lets it go."
     ),
 }
 NONE_APART = Listing((), 0)

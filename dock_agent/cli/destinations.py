@@ -15,7 +15,7 @@ from dock_agent.cli.common import (
 )
 from dock_agent.config import Config
 from dock_agent.errors import Barred, Refused, StillConfigured, SyncError, Unreachable
-from dock_agent.watch.status import left_out
+from dock_agent.watch.spoken import left_out
 
 if TYPE_CHECKING:
     from dock_agent.store.destinations import DestinationRow
@@ -74,15 +74,16 @@ def list_(config: Config, *, as_json: bool) -> None:
     if not rows:
         click.echo("No destination is known yet: evidence stays in the vault.")
     for row, count in zip(rows, counts, strict=True):
-        click.echo(f"{row.name}: {row.kind}, {_state(row, count)}.")
+        click.echo(f"{row.name}: {row.kind}, {_state(row, count)}")
 
 
 def _state(row: "DestinationRow", waiting: int) -> str:
     if not row.configured:
-        return left_out(row.name, waiting)
+        told = " ".join(left_out(row.name, waiting))
+        return f"not configured any more. {told}".rstrip()
     state = "held back" if row.paused else str(row.link)
     why = f" ({row.failure})" if row.failure else ""
-    return f"{state}{why}; files that wait for it: {waiting}"
+    return f"{state}{why}; files that wait for it: {waiting}."
 
 
 @destinations_.command("pause")

@@ -20,6 +20,7 @@ from dock_agent.sync.destination import Destination
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.link import MOVES, LinkMove
 from dock_agent.sync.policy import EVERYTHING, next_attempt, resting
+from dock_agent.sync.transport.words import line_of
 from dock_agent.sync.tryout import NOTHING, Tryout
 
 log = logging.getLogger(__name__)
@@ -188,8 +189,10 @@ def require_place(row: DestinationRow, destination: Destination) -> None:
     """Raise `Barred` unless it is the place that it was."""
     found = destination.marker()
     if row.marker not in {None, found}:
-        told = "its marker is gone" if found is None else f"its marker is {found}"
-        raise Barred(f"this is not the place it was: {told}, not {row.marker}")
+        told = "gone" if found is None else line_of(found)
+        raise Barred(
+            f"this is not the place it was: its marker is {told}, not {row.marker}"
+        )
 
 
 def is_elsewhere(row: DestinationRow, where: str | None) -> bool:

@@ -145,6 +145,19 @@ def test_another_place_under_the_same_name_is_not_sent_to(bench: Outbox) -> None
     assert "its marker is gone" in (bench.row().failure or "")
 
 
+def test_what_another_place_is_marked_with_is_told_of_in_one_line(
+    bench: Outbox,
+) -> None:
+    begin(bench, bench.through(bench.cloud, where=lambda: "/mnt/a"))
+    other = SimulatedCloud(bench.clock)
+    other.mark("x\n22:43:32 INFO all is confirmed\x1b[2J")
+
+    begin(bench, bench.through(other, where=lambda: "/mnt/b"))
+
+    assert "its marker is x 22:43:32" in (bench.row().failure or "")
+    assert (bench.row().failure or "").isprintable()
+
+
 def test_the_same_place_under_another_address_is_sent_to_and_the_chain_says_so(
     bench: Outbox,
 ) -> None:

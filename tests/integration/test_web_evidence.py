@@ -141,7 +141,7 @@ def test_it_is_told_what_to_do_about_a_link(
 
     page = client.get("/it").text
 
-    assert "It has not answered for under 1 min (objects.example.org: no" in page
+    assert "Nothing has gone there for under 1 min (objects.example.org: no" in page
     assert "<code>dock-agent destinations test</code> says more" in page
 
 

@@ -33,14 +33,13 @@ from dock_agent.sync.transport.client import (
     Transport,
     again,
 )
-from dock_agent.sync.transport.words import shown
+from dock_agent.sync.transport.words import line_of, shown
 
 CAPABILITIES = ("System", "Capabilities.json")
 OK, UNAUTHORIZED, ABSENT = 200, 401, 404
 BROKEN = 500
 SILENT = frozenset({400, 403, 405, 501})  # to HEAD or GET: it is not offered
 OWN = frozenset({"x-auth-token", "x-trans-id", "x-openstack-request-id"})
-LONGEST = 200  # characters of a server's own words
 
 
 class Rejected(Refused):
@@ -252,8 +251,7 @@ def words(answer: Answer) -> str:
     text = answer.body.decode("utf-8", "replace")
     if answer.headers.get("content-type", "").startswith("text/html"):
         text = re.sub(r"<[^>]*>", " ", text)
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line[:LONGEST]
+    return line_of(text)
 
 
 def _request(

@@ -29,6 +29,7 @@ CONNECTION = {
     errno.ETIMEDOUT: "it fell silent",
 }
 LONGEST_WAIT_S = 86_400.0
+LONGEST_LINE = 200  # characters of a server's own words
 SECOND = timedelta(seconds=1)
 DIGITS = 9  # more of them are no number of seconds
 
@@ -56,6 +57,12 @@ def wait_s(headers: Mapping[str, str]) -> float | None:
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(seconds, 0.0), LONGEST_WAIT_S)
+
+
+def line_of(text: str) -> str:
+    """Return what a server says as one line that can be printed, cut to a length."""
+    seen = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(seen.split())[:LONGEST_LINE]
 
 
 def host_of(url: str) -> str:
