@@ -111,6 +111,10 @@ class Config(Table, frozen=True):
     def bay_names(self) -> tuple[BayName, ...]:
         return tuple(BayName(bay.name) for bay in self.bays)
 
+    def ports(self) -> dict[str, BayName]:
+        """Return the bays that are USB ports, by their topology path."""
+        return {b.port: BayName(b.name) for b in self.bays if b.port is not None}
+
 
 def locate(given: Path | None) -> Path:
     """Return the file to read: the one given, else `$DOCK_CONFIG`, else /etc."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import forkserver
 
 import msgspec
 
@@ -107,6 +108,8 @@ def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> Non
     with opened(config, clock) as held:
         detectors = _detectors(config)
         agent = _agent(held, clock, partial(_still, detectors))
+        # What starts the dockings' children is there before the first camera is.
+        forkserver.ensure_running()
         try:
             for detector in detectors:
                 detector.start(partial(_seen, agent.station))
@@ -164,7 +167,7 @@ def _detectors(config: Config) -> list[Detector]:
         for bay in config.bays
         if bay.folder is not None
     }
-    ports = {b.port: BayName(b.name) for b in config.bays if b.port is not None}
+    ports = config.ports()
     found: list[Detector] = []
     if folders:
         from dock_agent.bays.folders import FolderDetector  # noqa: PLC0415  if needed

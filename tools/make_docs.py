@@ -12,10 +12,17 @@ import msgspec
 
 from dock_agent import cli, config
 from dock_agent.bays import machine as bay
+from dock_agent.bays.rules import rules
 from dock_agent.errors import every_error
 from dock_agent.machine import as_mermaid
 from dock_agent.offload import docking, file
-from dock_agent.recording import DockingState, FileState, LinkState, TransferState
+from dock_agent.recording import (
+    BayName,
+    DockingState,
+    FileState,
+    LinkState,
+    TransferState,
+)
 from dock_agent.sync import link, transfer
 
 ROOT = Path(__file__).parent.parent
@@ -97,9 +104,15 @@ def command_help() -> str:
     return f"```\n{cli.main.get_help(context)}\n```\n"
 
 
+def udev_rules() -> str:
+    """Return the rules of a station with three bays on one hub."""
+    return rules({f"pci-0000:00:14.0-usb-0:1.{n}": BayName(str(n)) for n in (1, 2, 3)})
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/states.md": states,
     "docs/configuration.md": configuration,
+    "udev/70-dock-agent.rules": udev_rules,
 }
 BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"help": command_help},

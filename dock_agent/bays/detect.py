@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 import pyudev
 
 from dock_agent.bays.detector import Presence, Seen, Sighting, Vanished
-from dock_agent.bays.topology import bay_of, by_port
+from dock_agent.bays.learn import Plug
+from dock_agent.bays.topology import bay_of, by_port, port_of
 from dock_agent.recording import BayName
 
 FACTS = {
@@ -27,7 +28,10 @@ FACTS = {
     "ID_PATH": "id_path",
     "ID_USB_INTERFACES": "interfaces",
     "DISKSEQ": "diskseq",
+    "SYSTEMD_MOUNT_WHERE": "mount",
 }  # udev's property: our word
+HUB = ":09"  # the USB class of hubs, in ID_USB_INTERFACES
+CALLED = ("ID_VENDOR", "ID_MODEL", "ID_SERIAL_SHORT")
 
 
 class UdevDetector:
@@ -51,13 +55,22 @@ class UdevDetector:
         self._thread.start()
 
     def present(self) -> Presence:
-        """Return every file system in a bay; a disk's own only if it has no parts."""
+        """Return every file system in a bay; a disk's own only if it has no parts.
+
+        A disk that has none that is known is returned as such: it may be a camera
+        whose card is damaged, and its bay is not empty.
+        """
         found: dict[str, Sighting] = {}
-        for device in _block_devices(pyudev.Context()):
+        context = pyudev.Context()
+        for device in _block_devices(context):
             sighting = self._sighting(device)
             if sighting is not None and device.sys_name not in found:
                 found[device.sys_name] = sighting
                 found.setdefault(_disk(device), sighting)
+        for disk in context.list_devices(subsystem="block", DEVTYPE="disk"):
+            bay = self._bay(disk)
+            if bay is not None and disk.sys_name not in found and _is_settled(disk):
+                found[disk.sys_name] = _told(disk, bay)
         return Presence(tuple({s.token: s for s in found.values()}.values()))
 
     def stop(self) -> None:
@@ -84,7 +97,7 @@ class UdevDetector:
 
     def _tell(self, device: pyudev.Device, post: Callable[[Seen], None]) -> None:
         if device.action == "remove":
-            bay = bay_of(device.properties.get("ID_PATH", ""), self._ports)
+            bay = self._bay(device)
             if bay is not None:
                 post(Vanished(bay, _token(device)))
             return
@@ -94,26 +107,56 @@ class UdevDetector:
 
     def _sighting(self, device: pyudev.Device) -> Sighting | None:
         """Return what a device with a file system in one of our bays is."""
-        bay = bay_of(device.properties.get("ID_PATH", ""), self._ports)
-        if (
-            bay is None
-            or not device.properties.get("ID_FS_TYPE")
-            or device.device_node is None
-        ):
+        bay = self._bay(device)
+        if bay is None or not device.properties.get("ID_FS_TYPE"):
             return None
-        facts = {
-            ours: _readable(device.properties.get(theirs, ""))
-            for theirs, ours in FACTS.items()
-        }
-        number = device.device_number
-        facts["device"] = f"{os.major(number)}:{os.minor(number)}"
-        kept = {name: fact for name, fact in facts.items() if fact}
-        return Sighting(bay, _token(device), device.device_node, kept)
+        return None if device.device_node is None else _told(device, bay)
+
+    def _bay(self, device: pyudev.Device) -> BayName | None:
+        return bay_of(device.properties.get("ID_PATH", ""), self._ports)
+
+
+class Plugs:
+    """Yields what is plugged into any USB port from now on, hubs left out.
+
+    It waits for each as long as it takes.
+    """
+
+    def __init__(self) -> None:
+        self._monitor = pyudev.Monitor.from_netlink(pyudev.Context())
+        self._monitor.filter_by("usb", "usb_device")
+        self._monitor.start()
+
+    def __iter__(self) -> Iterator[Plug]:
+        for device in iter(self._monitor.poll, None):
+            port = port_of(device.properties.get("ID_PATH", ""))
+            is_hub = HUB in device.properties.get("ID_USB_INTERFACES", "")
+            if device.action == "add" and port is not None and not is_hub:
+                told = (device.properties.get(key) for key in CALLED)
+                yield Plug(port, _readable(" ".join(filter(None, told))))
 
 
 def _block_devices(context: pyudev.Context) -> Iterator[pyudev.Device]:
     for kind in ("partition", "disk"):
         yield from context.list_devices(subsystem="block", DEVTYPE=kind)
+
+
+def _told(device: pyudev.Device, bay: BayName) -> Sighting:
+    facts = {
+        ours: _readable(device.properties.get(theirs, ""))
+        for theirs, ours in FACTS.items()
+    }
+    number = device.device_number
+    facts["device"] = f"{os.major(number)}:{os.minor(number)}"
+    kept = {name: fact for name, fact in facts.items() if fact}
+    return Sighting(bay, _token(device), str(device.device_node), kept)
+
+
+def _is_settled(disk: pyudev.Device) -> bool:
+    """Whether a disk has a medium, and udev has looked at all its parts."""
+    parts = [part for part in disk.children if part.subsystem == "block"]
+    has_medium = disk.attributes.get("size", b"0").strip() != b"0"
+    return has_medium and all("ID_PATH" in part.properties for part in parts)
 
 
 def _disk(device: pyudev.Device) -> str:

@@ -9,8 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-DEVICES = Path("/sys/dev/block")  # a name for each block device, as major:minor
-UNKNOWN = 0  # the sequence number of a device whose kernel keeps none
+from dock_agent.bays.attachment import DEVICES, sequence_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +31,3 @@ class Root:
     def attached(self, devices: Path = DEVICES) -> bool:
         """Whether its device is the one it was; true where there is none to ask."""
         return self.sequence == sequence_of(self.device, devices)
-
-
-def sequence_of(device: int, devices: Path = DEVICES) -> int | None:
-    """Return how many disks the kernel had seen when this one came; None: no disk."""
-    disk = devices / f"{os.major(device)}:{os.minor(device)}"
-    if not disk.exists():
-        return None
-    for place in (disk, disk.resolve().parent):  # a partition's number is its disk's
-        try:
-            return int((place / "diskseq").read_text("ascii"))
-        except (OSError, ValueError):
-            continue
-    return UNKNOWN

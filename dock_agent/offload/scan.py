@@ -2,7 +2,8 @@
 
 Regular files are evidence, whatever their name or size; everything else is
 recorded as skipped, with what it is, and so is each further name of one file. A
-directory that cannot be listed is recorded as missed: there may be footage in it.
+directory that cannot be listed is recorded as missed: there may be footage in it;
+and so is a journal that was not replayed, because that would be a write.
 After a pull a stale mount lists as empty without an error, so no listing is
 believed before the camera's device is seen to be still attached.
 """
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dock_agent.bays.mount import MOUNTINFO, parse
+from dock_agent.bays.mount import MOUNTINFO, Mount, parse
 from dock_agent.errors import CameraError, CameraGone
 from dock_agent.offload.messages import Found
 from dock_agent.offload.root import Root
@@ -32,6 +33,9 @@ KINDS = {
     stat.S_IFCHR: "character device",
 }
 FUSE = "fuse"
+UNREPLAYED = "norecovery"  # ext4(5): noload
+JOURNAL = b"(journal)"  # stands for it in a listing; it has no name of its own
+UNSEEN = "not replayed: what only the journal has is not seen"
 FLEETING = ("vfat", "exfat", "msdos", FUSE)  # inode numbers change as they please
 RESOLUTION_NS = {"vfat": 2_000_000_000, "exfat": 10_000_000}  # of their time stamps
 
@@ -59,7 +63,9 @@ class MountedSource:
         if expected not in {None, self._root}:
             os.close(self._fd)
             raise CameraGone(f"{root}: another camera is there now")
-        self._kind = _kind_of(self._root.device)
+        mount = _mount_of(self._root.device)
+        self._kind = "unknown" if mount is None else mount.kind
+        self._unreplayed = mount is not None and UNREPLAYED in mount.system
         self._lasting = not self._kind.startswith(FLEETING)
         self._linked: set[tuple[int, int]] = set()
 
@@ -117,6 +123,8 @@ class MountedSource:
         except OSError as error:
             self._check(error)
         self._check(None)
+        if self._unreplayed:
+            found.append(_missed(JOURNAL, os.fstat(self._fd), UNSEEN))
         if not found and self._kind.startswith(FUSE):
             raise CameraError("it lists nothing, as a camera that left would")
         return tuple(sorted(found, key=lambda entry: entry.path))
@@ -205,7 +213,7 @@ def _open(name: bytes | Path, flags: int, at: int | None = None) -> int:
         return os.open(name, flags & ~os.O_NOATIME, dir_fd=at)
 
 
-def _kind_of(device: int) -> str:
+def _mount_of(device: int) -> Mount | None:
     named = f"{os.major(device)}:{os.minor(device)}"
     text = MOUNTINFO.read_text("utf-8", "surrogateescape")
-    return next((m.kind for m in parse(text) if m.device == named), "unknown")
+    return next((m for m in parse(text) if m.device == named), None)

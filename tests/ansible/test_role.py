@@ -172,6 +172,32 @@ def test_the_agent_has_no_network_and_still_hears_udev(example: Path) -> None:
     assert unit.keys().isdisjoint({"PrivateNetwork", "PrivateUsers"})
 
 
+def test_the_agent_may_read_past_a_card_s_modes_and_the_others_may_not(
+    example: Path,
+) -> None:
+    more = {u: settings(example, u)["CapabilityBoundingSet"] for u in UNITS}
+    given = {u: settings(example, u).get("AmbientCapabilities") for u in UNITS}
+
+    read = "CAP_DAC_READ_SEARCH"
+    assert more == {"dock-agent": ["", read], "dock-sync": [""], "dock-web": [""]}
+    assert given == {"dock-agent": [read], "dock-sync": None, "dock-web": None}
+
+
+def test_systemd_accepts_the_unit_that_has_cameras_mounted(tmp_path: Path) -> None:
+    unit = tmp_path / "dock-mount@1-7.1.service"
+    unit.write_bytes((ROOT / "systemd/dock-mount@.service").read_bytes())
+
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    ours = [line for line in done.stderr.splitlines() if "dock-" in line]
+    assert (done.returncode, ours) == (0, [])
+
+
 def test_only_dock_sync_speaks_to_others(example: Path, odd: Path) -> None:
     denied = {u: settings(example, u).get("IPAddressDeny") for u in UNITS}
 

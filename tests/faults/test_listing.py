@@ -11,10 +11,11 @@ from typing import Any
 import mfusepy
 import pytest
 
+from dock_agent.bays.attachment import sequence_of
 from dock_agent.bays.machine import Failed, Lost, Sealed
 from dock_agent.errors import CameraGone
 from dock_agent.offload.messages import AllPassed, Named, Said
-from dock_agent.offload.root import Root, sequence_of
+from dock_agent.offload.root import Root
 from dock_agent.offload.scan import MountedSource
 from dock_agent.recording import DockingState, FileState
 from dock_agent.simulated.camera import SimulatedSource

@@ -2,9 +2,11 @@
 
 import itertools
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from hardware.image import run
 
@@ -12,7 +14,7 @@ MIB = 1 << 20
 SECTOR = 512
 FIRST = 2048  # the sector where the only partition begins, as everybody aligns it
 FAT32_LBA, EXFAT, LINUX = 0x0C, 0x07, 0x83
-TYPES = {"vfat": FAT32_LBA, "exfat": EXFAT, "ext4": LINUX}
+TYPES = {"vfat": FAT32_LBA, "exfat": EXFAT, "ext4": LINUX, "ext2": LINUX}
 Files = Mapping[str, bytes]
 
 
@@ -20,7 +22,7 @@ Files = Mapping[str, bytes]
 class Shape:
     """What a card is like. Not `partitioned`: a file system on the bare disk."""
 
-    kind: str = "vfat"  # or "exfat", "ext4"
+    kind: str = "vfat"  # or "exfat", "ext4", "ext2"
     mib: int = 64
     label: str = "CAMERA"
     partitioned: bool = True
@@ -39,10 +41,19 @@ def card(path: Path, files: Files | None = None, shape: Shape = FAT32) -> Path:
         file.truncate(shape.mib * MIB)
     _FORMAT[shape.kind](inner, files or {}, shape.label)
     if shape.partitioned:
-        _in_partition(path, inner, TYPES[shape.kind])
+        _in_partitions(path, (inner, TYPES[shape.kind]))
         inner.unlink()
     else:
         inner.rename(path)
+    return path
+
+
+def two_in_one(path: Path, one: Files, other: Files) -> Path:
+    """Make a card with two partitions, a FAT32 in each."""
+    halves = [path.with_suffix(f".{number}") for number in (1, 2)]
+    for half, files in zip(halves, (one, other), strict=True):
+        card(half, files, Shape(mib=40, partitioned=False))
+    _in_partitions(path, *((half, FAT32_LBA) for half in halves))
     return path
 
 
@@ -60,17 +71,22 @@ def _exfat(image: Path, files: Files, label: str) -> None:
     run("mkfs.exfat", "-n", label, image)
 
 
-def _ext4(image: Path, files: Files, label: str) -> None:
+def _ext4(image: Path, files: Files, label: str, kind: str = "ext4") -> None:
     tree = image.with_suffix(".tree")
     tree.mkdir()
     for name, data in files.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_bytes(data)
-    run("mke2fs", "-q", "-F", "-t", "ext4", "-L", label, "-d", tree, image)
+    run("mke2fs", "-q", "-F", "-t", kind, "-L", label, "-d", tree, image)
     run("rm", "-r", tree)
 
 
-_FORMAT = {"vfat": _vfat, "exfat": _exfat, "ext4": _ext4}
+_FORMAT: Mapping[str, Callable[[Path, Files, str], None]] = {
+    "vfat": _vfat,
+    "exfat": _exfat,
+    "ext4": _ext4,
+    "ext2": partial(_ext4, kind="ext2"),
+}
 
 
 def _folders(files: Files) -> list[str]:
@@ -80,14 +96,25 @@ def _folders(files: Files) -> list[str]:
     return [name for name in dict.fromkeys(every) if name != "."]
 
 
-def _in_partition(path: Path, inner: Path, kind: int) -> None:
-    """Put a file system behind a partition table with one entry (MBR)."""
-    size = inner.stat().st_size
-    entry = struct.pack("<B3sB3sII", 0, b"", kind, b"", FIRST, size // SECTOR)
-    with path.open("wb") as out, inner.open("rb") as source:
-        out.write(bytes(440) + b"dock" + bytes(2) + entry + bytes(48) + b"\x55\xaa")
-        out.truncate(FIRST * SECTOR + size)
-        out.seek(FIRST * SECTOR)
+def _in_partitions(path: Path, *inner: tuple[Path, int]) -> None:
+    """Put file systems behind a partition table, one after the other (MBR)."""
+    entries, start = b"", FIRST
+    with path.open("wb") as out:
+        for image, kind in inner:
+            size = image.stat().st_size
+            entries += struct.pack(
+                "<B3sB3sII", 0, b"", kind, b"", start, size // SECTOR
+            )
+            out.truncate(start * SECTOR + size)
+            out.seek(start * SECTOR)
+            _copy(image, out)
+            start += size // SECTOR
+        out.seek(440)
+        out.write(b"dock" + bytes(2) + entries.ljust(64, b"\0") + b"\x55\xaa")
+
+
+def _copy(image: Path, out: BinaryIO) -> None:
+    with image.open("rb") as source:
         while block := source.read(MIB):
             if block.strip(b"\0"):
                 out.write(block)

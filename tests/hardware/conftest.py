@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hardware.guest import Guest, MakeGuest
+from hardware.guest import PLAIN, Extra, Guest, MakeGuest
 from hardware.image import image
 from hardware.machine import Hardware, accelerator
+from hardware.station import StationInGuest, extra
 
 
 def pytest_report_header() -> str:
@@ -20,8 +21,8 @@ def make_guest(tmp_path: Path) -> Iterator[MakeGuest]:
     """Return what starts a guest of some hardware; it ends with the test."""
     with ExitStack() as stack:
 
-        def make(hardware: Hardware) -> Guest:
-            guest = Guest(image(), tmp_path / "guest", hardware)
+        def make(hardware: Hardware, extra: Extra = PLAIN) -> Guest:
+            guest = Guest(image(), tmp_path / "guest", hardware, extra)
             stack.callback(guest.close)
             return guest.start()
 
@@ -31,3 +32,9 @@ def make_guest(tmp_path: Path) -> Iterator[MakeGuest]:
 @pytest.fixture
 def guest(make_guest: MakeGuest) -> Guest:
     return make_guest(Hardware())
+
+
+@pytest.fixture
+def station(make_guest: MakeGuest) -> StationInGuest:
+    """Return a station that watches eight bays, on two hubs."""
+    return StationInGuest(make_guest(Hardware(), extra()))

@@ -6,6 +6,7 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -33,15 +34,39 @@ import fcntl
 with open("/dev/urandom", "wb", 0) as pool:
     pool.write(bytes.fromhex("{chance}"))
     fcntl.ioctl(pool, {reseed})'"""
+PIECE = 1 << 18
 NINE_P = "trans=virtio,version=9p2000.L,msize=262144,ro"
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What is put into a guest before it is saved; another `name` is another guest.
+
+    It is put into a guest that has `base` already, and that was saved, too.
+    """
+
+    name: str = ""
+    put: Callable[["Guest"], None] = lambda _: None
+    base: "Extra | None" = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        before = () if self.base is None else self.base.names
+        return (*before, self.name) if self.name else before
+
+
+PLAIN = Extra()
 
 
 class Guest:
     """One guest. Its first start goes on from a saved one, made once and kept."""
 
-    def __init__(self, image: Image, folder: Path, hardware: Hardware) -> None:
+    def __init__(
+        self, image: Image, folder: Path, hardware: Hardware, extra: Extra = PLAIN
+    ) -> None:
         folder.mkdir()
         self.folder, self.hardware, self._image = folder, hardware, image
+        self._extra = extra
         self._machine = Machine(image, folder, hardware)
         self._fresh = True
         self._qmp: Qmp | None = None
@@ -64,25 +89,16 @@ class Guest:
 
     def start(self, timeout: float = START) -> "Guest":
         """Power on. Its disks hold what the last cut or stop left on them."""
-        saved = None
         if self._fresh:
-            kept = self._saved(timeout)
-            saved = kept / "state"
-            for name in DISKS:
-                run("cp", "--reflink=auto", "--sparse=always", kept / name, self.folder)
-        self._fresh = False
-        if self.hardware.logged:
-            self._copy("data.raw", "data.before")
-        self._launch(saved, timeout)
-        awake = "systemctl is-system-running --wait"
-        if saved is not None:
-            chance = os.urandom(64).hex()
-            awake = AWAKE.format(now=time.time(), chance=chance, reseed=RNDRESEEDCRNG)
-        mounts = (
-            f"mkdir -p /mnt/{name} && mount -t 9p -o {NINE_P} {name} /mnt/{name}"
-            for name in self.hardware.shares
-        )
-        self.run("\n".join((awake, *mounts)), timeout=timeout, check=False)
+            self._fresh = False
+            self._go_on(self._saved(self._extra, timeout), timeout)
+        else:
+            self._note_before()
+            self._launch(None, timeout)
+            self.run("systemctl is-system-running --wait", timeout=timeout, check=False)
+        for name in self.hardware.shares:
+            mount = f"mount -t 9p -o {NINE_P} {name} /mnt/{name}"
+            self.run(f"mkdir -p /mnt/{name} && {mount}", timeout=timeout)
         return self
 
     def stop(self, timeout: float = 60) -> None:
@@ -147,11 +163,17 @@ class Guest:
     def push(self, *paths: Path, to: str = "/root") -> None:
         """Copy files or folders into the guest, durably."""
         packed = BytesIO()
-        with tarfile.open(fileobj=packed, mode="w") as tar:
+        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
             for path in paths:
                 tar.add(path, path.name)
-        unpack = f"mkdir -p {to} && tar -xf - -C {to} --no-same-owner && sync"
-        self.run(unpack, given=packed.getvalue(), timeout=300)
+        self.unpack(packed.getvalue(), to)
+
+    def unpack(self, tar: bytes, to: str) -> None:
+        """Unpack an archive in the guest, durably."""
+        for at in range(0, len(tar), PIECE):  # one line of JSON each
+            self.run("cat >> /root/pushed", given=tar[at : at + PIECE])
+        unpack = f"mkdir -p {to} && tar -xf /root/pushed -C {to} --no-same-owner"
+        self.run(f"{unpack} && rm /root/pushed && sync", timeout=300)
 
     def read(self, path: str) -> bytes:
         """Return the content of a file in the guest."""
@@ -173,17 +195,42 @@ class Guest:
                 said = (self.folder / "console.log").read_text(errors="replace")
                 raise BenchError(f"the guest did not come up: {said[-1500:]}")
 
-    def _saved(self, timeout: float) -> Path:
+    def _go_on(self, kept: Path, timeout: float) -> None:
+        """Go on where a guest was saved, today and with other random numbers."""
+        for name in DISKS:
+            run("cp", "--reflink=auto", "--sparse=always", kept / name, self.folder)
+        self._note_before()
+        self._launch(kept / "state", timeout)
+        chance = os.urandom(64).hex()
+        awake = AWAKE.format(now=time.time(), chance=chance, reseed=RNDRESEEDCRNG)
+        self.run(awake, timeout=timeout)
+
+    def _saved(self, extra: Extra, timeout: float) -> Path:
         """Return a guest that has booted, saved; make it first if it is new."""
-        kept = CACHE / f"saved-{digest(self._image.folder.name, self.hardware)}"
+        name = digest(self._image.folder.name, self.hardware, *extra.names)
+        kept = CACHE / f"saved-{name}"
         if not kept.exists():
-            self._make_disks()
-            if self.hardware.logged:
-                self._copy("data.raw", "data.before")
-            self._launch(None, timeout)
-            self.run(WARM_UP, timeout=timeout, check=False)
+            if extra.base is None:
+                self._make_disks()
+                self._note_before()
+                self._launch(None, timeout)
+                self.run(WARM_UP, timeout=timeout, check=False)
+            else:
+                self._go_on(self._saved(extra.base, timeout), timeout)
+            extra.put(self)
             self._save(kept)
         return kept
+
+    def _note_before(self) -> None:
+        """Keep the disk as it is when the log of its writes begins."""
+        if self.hardware.logged:
+            run(
+                "cp",
+                "--reflink=auto",
+                "--sparse=always",
+                self.folder / "data.raw",
+                self.folder / "data.before",
+            )
 
     def _save(self, kept: Path) -> None:
         """Keep the whole state of the guest, and end it."""
@@ -211,14 +258,5 @@ class Guest:
         size = f"{self.hardware.data_mib}M"
         run("mke2fs", "-q", "-F", "-t", "ext4", "-L", "dockdata", data, size)
 
-    def _copy(self, name: str, to: str) -> None:
-        run(
-            "cp",
-            "--reflink=auto",
-            "--sparse=always",
-            self.folder / name,
-            self.folder / to,
-        )
 
-
-MakeGuest = Callable[[Hardware], Guest]
+MakeGuest = Callable[..., Guest]

@@ -88,6 +88,7 @@ class Usb:
     diskseq: int
     uuid: str = "CA3E-0001"
     partitioned: bool = True
+    kind: str = "vfat"
 
 
 def dock(bed: Bed) -> str:
@@ -97,6 +98,7 @@ def dock(bed: Bed) -> str:
         ("usb", "usb1", pci), {"bDeviceClass": "09\n"}, {"DEVTYPE": "usb_device"}
     )
     facts = {"DEVTYPE": "usb_device", "ID_SERIAL_SHORT": "hub", "ID_PATH": PORT[:-3]}
+    facts["ID_USB_INTERFACES"] = ":090000:"
     return bed.add(("usb", "1-1", root), {"bDeviceClass": "09\n"}, facts)
 
 
@@ -130,7 +132,7 @@ def add_unit(bed: Bed, interface: str, camera: Usb) -> list[str]:
         "ID_PATH": f"{PORT.format(camera.port)}:1.0-scsi-0:0:0:0",
         "DISKSEQ": str(camera.diskseq),
     }
-    system = {"ID_FS_TYPE": "vfat", "ID_FS_UUID": camera.uuid}
+    system = {"ID_FS_TYPE": camera.kind, "ID_FS_UUID": camera.uuid}
     minor = 16 * camera.port + 64 * (ord(camera.disk[2]) - ord("a"))
     disk = bed.add(
         ("block", camera.disk, interface),
@@ -138,7 +140,7 @@ def add_unit(bed: Bed, interface: str, camera: Usb) -> list[str]:
         {"DEVTYPE": "disk", "DEVNAME": f"/dev/{camera.disk}", "MAJOR": "8"}
         | {"MINOR": str(minor)}
         | common
-        | ({} if camera.partitioned else system),
+        | ({"ID_PART_TABLE_TYPE": "dos"} if camera.partitioned else system),
     )
     if not camera.partitioned:
         return [disk]
@@ -146,7 +148,7 @@ def add_unit(bed: Bed, interface: str, camera: Usb) -> list[str]:
         ("block", f"{camera.disk}1", disk),
         {"dev": f"8:{minor + 1}\n", "partition": "1\n"},
         {"DEVTYPE": "partition", "DEVNAME": f"/dev/{camera.disk}1", "MAJOR": "8"}
-        | {"MINOR": str(minor + 1)}
+        | {"MINOR": str(minor + 1), "PARTN": "1"}
         | common
         | system,
     )

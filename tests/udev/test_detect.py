@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dock_agent.bays.detect import UdevDetector
+from dock_agent.bays.detect import Plugs, UdevDetector
 from dock_agent.bays.detector import Seen, Sighting, Vanished
+from dock_agent.bays.learn import Plug, learn
 from dock_agent.bays.presence import reconcile
 from dock_agent.recording import BayName
 from support.mockbed import PORT, Bed, Usb, active, add_unit, dock, plug, pull
@@ -89,6 +90,25 @@ def test_a_disk_with_a_partition_is_one_camera(bed: Bed, listening: Listening) -
     listening.next()
 
     assert len(listening.detector.present().sightings) == 1
+
+
+def test_a_card_that_nobody_can_read_leaves_its_bay_not_empty(bed: Bed) -> None:
+    hub = dock(bed)
+    plug(bed, hub, Usb(1, "CAM-1", "sda", 7, kind=""))
+    plug(bed, hub, Usb(4, "STICK", "sdb", 8, kind=""))  # in no bay
+
+    (seen,) = UdevDetector(BAYS).present().sightings
+
+    assert (seen.bay, seen.token, seen.facts.get("fs_type")) == ("1", "7:sda", None)
+
+
+def test_a_disk_whose_parts_udev_has_not_looked_at_is_waited_for(bed: Bed) -> None:
+    *_, disk, _ = plug(bed, dock(bed), Usb(1, "CAM-1", "sda", 7, kind=""))
+    place = {"partition": "2\n", "dev": "8:18\n"}
+    facts = {"DEVTYPE": "partition", "DEVNAME": "/dev/sda2", "MAJOR": "8"}
+    bed.add(("block", "sda2", disk), place, facts | {"MINOR": "18"})
+
+    assert UdevDetector(BAYS).present().sightings == ()
 
 
 def test_every_volume_in_a_bay_is_seen(bed: Bed) -> None:
@@ -209,3 +229,24 @@ def test_a_dock_recorded_from_a_kernel_is_understood(bed: Bed) -> None:
     assert [(s.bay, s.node) for s in ours] == [("2", "/dev/sda1")]
     assert ours[0].facts["fs_uuid"] == "CA3E-0001"
     assert ours[0].token == "3:sda1"
+
+
+def test_a_person_who_plugs_a_camera_into_each_bay_has_them_all_learnt(
+    bed: Bed,
+) -> None:
+    hub, plugs = dock(bed), Plugs()  # the hub itself is told of, and is no camera
+    for number in (3, 1):
+        pull(bed, plug(bed, hub, Usb(number, "CAM-1", "sda", number)))
+
+    found = learn([BayName("left"), BayName("right")], plugs, lambda _: None)
+
+    assert found == {PORT.format(3): "left", PORT.format(1): "right"}
+
+
+def test_a_hub_is_not_taken_for_a_camera(bed: Bed) -> None:
+    plugs = Plugs()
+    hub = dock(bed)
+    bed.event(hub, "add")
+    plug(bed, hub, Usb(2, "CAM-2", "sda", 7))
+
+    assert next(iter(plugs)) == Plug(PORT.format(2), "CAM-2")

@@ -13,8 +13,9 @@ pytestmark = pytest.mark.skipif(
     not active(), reason="needs umockdev-wrapper: run `make test`"
 )
 NAME = "70-dock-agent.rules"
-RULES = Path(__file__).parent.parent.parent / "udev" / NAME
+RULES = Path(__file__).parent.parent.parent / "udev" / NAME  # for the bays 1 to 3
 MARKS = {"UDISKS_IGNORE=1", "UDISKS_AUTO=0"}
+ELSEWHERE = 4  # a port that is no bay
 # udevadm test makes links in /dev and a database in /run: not in the real ones.
 ASIDE = """
 mount -t tmpfs none /dev
@@ -43,8 +44,8 @@ def evaluated(
         text=True,
         check=True,
     )
-    facts = {
-        " ".join(sorted(line.split()))  # links come in any order
+    facts = {  # links come in any order
+        " ".join(sorted(line.split())) if line.startswith("DEVLINKS") else line
         for line in done.stdout.replace("DEVLINKS=", "DEVLINKS ").splitlines()
         if not line.startswith("USEC_INITIALIZED=")
     }
@@ -59,19 +60,24 @@ def disk_elsewhere(bed: Bed) -> str:
     return bed.add(("block", "sdz", port), {"dev": "8:240\n"}, facts)
 
 
+def read_only(device: str) -> str:
+    return f"run: '/usr/sbin/blockdev --setro /dev/{Path(device).name}'"
+
+
 @pytest.mark.parametrize("action", ["add", "change"])
+@pytest.mark.parametrize("port", [1, ELSEWHERE])
 def test_automounters_leave_a_usb_disk_and_its_partition_alone(
-    bed: Bed, action: str
+    bed: Bed, action: str, port: int
 ) -> None:
-    *_, disk, partition = plug(bed, dock(bed), Usb(1, "CAM-1", "sda", 7))
+    *_, disk, partition = plug(bed, dock(bed), Usb(port, "CAM-1", "sda", 7))
 
     assert evaluated(disk, action)[0] >= MARKS
     assert evaluated(partition, action)[0] >= MARKS
 
 
-def test_a_usb_disk_gets_the_marks_and_nothing_else(bed: Bed) -> None:
+def test_a_usb_disk_that_is_in_no_bay_gets_the_marks_and_nothing_else(bed: Bed) -> None:
     """So a vault that lies on one is still mounted, and written."""
-    *_, disk, _ = plug(bed, dock(bed), Usb(1, "VAULT", "sda", 7))
+    *_, disk, _ = plug(bed, dock(bed), Usb(ELSEWHERE, "VAULT", "sda", 7))
 
     with_ours, _ = evaluated(disk)
     without, _ = evaluated(disk, rules=None)
@@ -81,11 +87,54 @@ def test_a_usb_disk_gets_the_marks_and_nothing_else(bed: Bed) -> None:
     assert without - with_ours == set()
 
 
+def test_a_camera_in_a_bay_is_made_read_only_and_then_mounted(bed: Bed) -> None:
+    *_, disk, partition = plug(bed, dock(bed), Usb(2, "CAM-1", "sda", 7))
+
+    of_disk, _ = evaluated(disk)
+    of_partition, _ = evaluated(partition)
+
+    assert read_only(disk) in of_disk
+    assert read_only(partition) in of_partition
+    assert of_partition >= {
+        "DOCK_AGENT_BAY=2",
+        "SYSTEMD_MOUNT_WHERE=/run/dock-agent/bays/2/7.1",
+        "SYSTEMD_WANTS=dock-mount@2-7.1.service",
+    }
+    assert not [fact for fact in of_disk if fact.startswith("SYSTEMD_")]
+
+
+def test_a_card_without_partitions_is_mounted_itself(bed: Bed) -> None:
+    card = Usb(2, "CAM-1", "sda", 7, partitioned=False)
+    *_, disk = plug(bed, dock(bed), card)
+
+    facts, _ = evaluated(disk)
+
+    assert "SYSTEMD_WANTS=dock-mount@2-7.0.service" in facts
+
+
+def test_a_file_system_that_is_not_allowed_is_not_mounted(bed: Bed) -> None:
+    card = Usb(2, "CAM-1", "sda", 7, kind="ntfs")
+    *_, partition = plug(bed, dock(bed), card)
+
+    facts, _ = evaluated(partition)
+
+    assert read_only(partition) in facts
+    assert not [fact for fact in facts if fact.startswith("SYSTEMD_")]
+
+
+def test_a_port_whose_number_begins_alike_is_another_one(bed: Bed) -> None:
+    *_, partition = plug(bed, dock(bed), Usb(21, "CAM-1", "sda", 7))
+
+    facts, _ = evaluated(partition)
+
+    assert not [fact for fact in facts if fact.startswith("DOCK_AGENT_")]
+
+
 def test_a_disk_elsewhere_and_a_removal_get_no_mark(bed: Bed) -> None:
     *_, disk, _ = plug(bed, dock(bed), Usb(1, "CAM-1", "sda", 7))
 
     assert evaluated(disk_elsewhere(bed))[0].isdisjoint(MARKS)
-    assert evaluated(disk, "remove")[0].isdisjoint(MARKS)
+    assert evaluated(disk, "remove")[0].isdisjoint({*MARKS, read_only(disk)})
 
 
 def test_udev_reads_the_rules_and_complains_of_none(bed: Bed) -> None:
@@ -93,17 +142,27 @@ def test_udev_reads_the_rules_and_complains_of_none(bed: Bed) -> None:
 
     _, said = evaluated(disk)
 
-    assert said == [f"Reading rules file: /run/udev/rules.d/{NAME}"]
+    told = [line for line in said if " RUN " not in line]
+    assert told == [f"Reading rules file: /run/udev/rules.d/{NAME}"]
 
 
-def test_the_rules_assign_the_marks_alone() -> None:
+def test_the_rules_assign_nothing_else() -> None:
     """What udevadm does not show: a write to an attribute, an option, a mode."""
     text = re.sub(r"^#.*$", "", RULES.read_text("utf-8"), flags=re.MULTILINE)
     assigned = re.findall(r'([\w$]+(?:\{[^}]*\})?)\s*(?:[-+:]?=)\s*"', text)
 
     assert set(assigned) == {
+        "ENV{DOCK_AGENT_BAY}",
+        "ENV{DOCK_AGENT_PLACE}",
+        "ENV{PARTN}",
+        "ENV{SYSTEMD_MOUNT_OPTIONS}",
+        "ENV{SYSTEMD_MOUNT_WHERE}",
+        "ENV{SYSTEMD_WANTS}",
         "ENV{UDISKS_IGNORE}",
         "ENV{UDISKS_AUTO}",
         "GOTO",
         "LABEL",
+        "RUN",
+        "SYMLINK",
+        "TAG",
     }

@@ -8,60 +8,98 @@ from dock_agent.bays.mount import BayMounter, SystemMounter, parse
 from dock_agent.errors import CameraError
 from dock_agent.recording import BayName
 
-GOOD = "ro,nosuid,nodev,noexec,relatime"
+GOOD = "ro,nosuid,nodev,noexec,nosymfollow,noatime"
 LINE = "36 35 {device} / {point} {options} shared:1 - vfat /dev/sda1 ro\n"
-SIGHTING = Sighting(BayName("1"), "3:sda1", "/dev/sda1", {"device": "8:1"})
+AT = "bays/1/3.1"  # as the rules say: bay, diskseq, partition
 
 
-def mountinfo(tmp_path: Path, *lines: str) -> SystemMounter:
+def seen(tmp_path: Path, **facts: str) -> Sighting:
+    common = {"device": "8:1", "fs_type": "vfat", "diskseq": "3"}
+    more = {"mount": str(tmp_path / AT)} | facts
+    return Sighting(BayName("1"), "3:sda1", "/dev/sda1", common | more)
+
+
+def mounter(tmp_path: Path, *lines: str, diskseq: str = "3") -> SystemMounter:
+    disk = tmp_path / "devices/8:1"
+    disk.mkdir(parents=True)
+    (disk / "diskseq").write_text(diskseq)
     path = tmp_path / "mountinfo"
     path.write_text("".join(lines), encoding="utf-8")
-    return SystemMounter(tmp_path / "bays", path)
+    return SystemMounter(tmp_path / "bays", path, tmp_path / "devices", 0)
 
 
-def line(tmp_path: Path, device: str = "8:1", options: str = GOOD) -> str:
-    return LINE.format(device=device, point=tmp_path / "bays/1", options=options)
+def line(tmp_path: Path, device: str = "8:1", options: str = GOOD, at: str = AT) -> str:
+    return LINE.format(device=device, point=tmp_path / at, options=options)
 
 
-def test_the_mount_of_the_bay_is_found(tmp_path: Path) -> None:
-    mounter = mountinfo(tmp_path, line(tmp_path))
+def test_the_mount_of_the_attachment_is_found(tmp_path: Path) -> None:
+    found = mounter(tmp_path, line(tmp_path)).path(seen(tmp_path))
 
-    assert mounter.path(SIGHTING) == tmp_path / "bays/1"
+    assert found == tmp_path / AT
 
 
-@pytest.mark.parametrize("lacking", ["ro", "nosuid", "nodev", "noexec"])
-def test_a_mount_that_could_be_written_or_run_is_refused(
+@pytest.mark.parametrize("lacking", ["ro", "nosuid", "nodev", "noexec", "nosymfollow"])
+def test_a_mount_that_could_be_written_run_or_followed_is_refused(
     tmp_path: Path, lacking: str
 ) -> None:
     options = ",".join(o for o in GOOD.split(",") if o != lacking)
 
     with pytest.raises(CameraError, match=lacking):
-        mountinfo(tmp_path, line(tmp_path, options=options)).path(SIGHTING)
+        mounter(tmp_path, line(tmp_path, options=options)).path(seen(tmp_path))
 
 
 def test_another_device_in_its_place_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CameraError, match="holds 8:17, not 8:1"):
-        mountinfo(tmp_path, line(tmp_path, device="8:17")).path(SIGHTING)
+        mounter(tmp_path, line(tmp_path, device="8:17")).path(seen(tmp_path))
+
+
+def test_another_disk_by_the_same_number_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CameraError, match="another disk took the place"):
+        mounter(tmp_path, line(tmp_path), diskseq="4").path(seen(tmp_path))
 
 
 def test_a_card_that_a_desktop_grabbed_is_said_so(tmp_path: Path) -> None:
     grabbed = LINE.format(device="8:1", point="/media/user/CARD", options=GOOD)
 
     with pytest.raises(CameraError, match="/media/user/CARD"):
-        mountinfo(tmp_path, grabbed).path(SIGHTING)
+        mounter(tmp_path, grabbed).path(seen(tmp_path))
 
 
 def test_the_last_of_several_mounts_counts(tmp_path: Path) -> None:
-    mounter = mountinfo(tmp_path, line(tmp_path, device="8:33"), line(tmp_path))
+    both = line(tmp_path, device="8:33"), line(tmp_path)
 
-    assert mounter.path(SIGHTING) == tmp_path / "bays/1"
+    assert mounter(tmp_path, *both).path(seen(tmp_path)) == tmp_path / AT
+
+
+def test_what_the_camera_before_left_behind_is_waited_past(tmp_path: Path) -> None:
+    stale = line(tmp_path, at="bays/1/2.1")
+
+    with pytest.raises(CameraError, match="vfat was not mounted within"):
+        mounter(tmp_path, stale).path(seen(tmp_path))
+
+
+@pytest.mark.parametrize("at", ["", "bays/2/3.1", "bays/3.1", "elsewhere/1/3.1"])
+def test_a_bay_that_udev_was_not_told_of_is_a_fault_at_once(
+    tmp_path: Path, at: str
+) -> None:
+    known = mounter(tmp_path, line(tmp_path, at=at or AT))
+
+    with pytest.raises(CameraError, match="dock-agent bays udev"):
+        known.path(seen(tmp_path, mount=str(tmp_path / at) if at else ""))
+
+
+def test_a_file_system_that_is_not_mounted_is_named_with_what_to_do(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(CameraError, match=r"is ntfs, and only vfat.*import"):
+        mounter(tmp_path).path(seen(tmp_path, fs_type="ntfs"))
 
 
 def test_escaped_names_are_read_as_they_are() -> None:
     (mount,) = parse(LINE.format(device="8:1", point="/a\\040b", options=GOOD))
 
     assert mount.point == Path("/a b")
-    assert mount.kind == "vfat"
+    assert (mount.kind, mount.system) == ("vfat", frozenset({"ro"}))
 
 
 def test_the_kernel_s_own_file_is_understood() -> None:

@@ -1,0 +1,50 @@
+import re
+
+import pytest
+
+from dock_agent.bays.rules import KINDS, NEEDED, place, rules
+from dock_agent.errors import ConfigError
+from dock_agent.recording import BayName
+
+PORT = "pci-0000:00:14.0-usb-0:1.2"
+
+
+def test_every_file_system_is_mounted_with_all_that_keeps_it_harmless() -> None:
+    text = rules({PORT: BayName("1")})
+
+    given = re.findall(r'ID_FS_TYPE}=="(\w+)", ENV{SYSTEMD_MOUNT_OPTIONS}="(.*)"', text)
+
+    every = re.findall(r'ENV{SYSTEMD_MOUNT_OPTIONS}="(.*)"', text)
+    assert {kind for kind, _ in given} == set(KINDS)
+    assert len(every) == len(KINDS) + 1
+    assert all(set(NEEDED) <= set(options.split(",")) for options in every)
+
+
+def test_a_journal_is_passed_over_only_where_one_is_left_to_replay() -> None:
+    """Else what only the journal has would be missing, and nobody would know."""
+    lines = rules({PORT: BayName("1")}).splitlines()
+
+    (passed,) = [line for line in lines if "noload" in line]
+
+    assert 'ID_FS_TYPE}=="ext4"' in passed
+    assert 'RESULT=="*needs_recovery*"' in passed
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [("1", "1"), ("Left 2", "Left_202"), ("../x", "_2E_2E_2Fx"), ("ü", "_C3_BC")],
+)
+def test_a_bay_s_name_leads_nowhere_else(name: str, called: str) -> None:
+    assert place(BayName(name)) == called
+
+
+@pytest.mark.parametrize(
+    "port", ["/srv/bay", "usb", 'a-usb-0:1", RUN+="x', "*-usb-0:1", "a-usb-0:1\n"]
+)
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    with pytest.raises(ConfigError, match="not the path of a USB port"):
+        rules({port: BayName("1")})
+
+
+def test_a_station_without_usb_bays_has_rules_that_mount_nothing() -> None:
+    assert "ID_PATH" not in rules({})
