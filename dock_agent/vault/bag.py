@@ -34,7 +34,7 @@ from dock_agent.recording import (
     FileState,
     TransferState,
 )
-from dock_agent.store import custody, dockings, files, transfers
+from dock_agent.store import custody, dockings, erasures, files, transfers
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Change, Docking
 from dock_agent.store.files import File
@@ -246,6 +246,8 @@ def _say(
         for destination in sealer.destinations:  # known since it was docked, perhaps
             transfers.add_files(conn, docking.id, destination, at)
         dockings.set_state(conn, docking.id, change, at)
+        if told.complete:  # it lists all that its camera still has
+            erasures.resolve(conn, docking.id, at)
 
 
 def _transfer(docking: Docking, path: PurePosixPath, content: bytes) -> NewTransfer:

@@ -1,0 +1,223 @@
+"""Answer what an erase says, from the database: each answer after its commit.
+
+The rules are asked twice: before the camera is read, and once more in the very
+transaction that puts the intent on record.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dock_agent.bays.machine import Advanced, Cleared, Event, Failed
+from dock_agent.custody.manifest import SIGNATURE
+from dock_agent.errors import DockError, NotReleased, SourceChanged
+from dock_agent.offload.ending import CODES
+from dock_agent.offload.messages import (
+    Agreed,
+    Ended,
+    EraseOrder,
+    Go,
+    Heard,
+    Listed,
+    Looked,
+    Progressed,
+    Said,
+    Stop,
+    ended,
+)
+from dock_agent.offload.release import Copy, Rule, Visit, objection
+from dock_agent.offload.root import Root
+from dock_agent.offload.source import shown
+from dock_agent.recording import (
+    CameraId,
+    ClearState,
+    DockingId,
+    EraseState,
+    FileState,
+)
+from dock_agent.store import candidates, dockings, erasures
+from dock_agent.store.candidates import Candidate
+from dock_agent.store.db import transaction
+from dock_agent.vault.bag import Sealer
+from dock_agent.vault.disk import vault_errors
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EraseJob:
+    """Which docking's files are to go, and where their camera is now."""
+
+    docking: DockingId
+    camera: CameraId
+    source: Path
+    root: Root  # as it was when the camera was identified
+
+
+class EraseBooks:
+    """Keeps the books of one erase. Meets `parent.Books`."""
+
+    def __init__(
+        self,
+        conn: sqlite3.Connection,
+        sealer: Sealer,
+        job: EraseJob,
+        rule: Rule,
+        post: Callable[[Event], None],
+    ) -> None:
+        self._conn, self._sealer, self._job = conn, sealer, job
+        self._rule, self._post = rule, post
+        self.over = False
+
+    def open(self) -> EraseOrder:
+        """Ask the rules; return what to erase. Raises `NotReleased`, and why."""
+        found = self._released()
+        listed = tuple(_listed(candidate) for candidate in found)
+        return EraseOrder(self._job.source, self._job.root, listed)
+
+    def answer(self, said: Said) -> Heard | None:
+        """Commit what was said, and return the answer to it, if it gets one."""
+        try:
+            return self._answer(said)
+        except DockError as error:
+            self.end(ended(error))
+            return Stop(str(error))
+
+    def end(self, why: Ended) -> None:
+        """The erase is over before its time. Raises what the store raises."""
+        if not self.over:
+            break_off(self._conn, self._sealer, (self._job, self._rule), why)
+            self._close(why.detail, changed=why.error == SourceChanged.__name__)
+
+    def _answer(self, said: Said) -> Heard | None:
+        match said:
+            case Progressed(done, size):
+                self._post(Advanced(done, size))
+                return None
+            case Ended():
+                self.end(said)
+                return None
+            case Agreed():
+                self._intend()
+            case Looked():
+                self._settle(said)
+        return Go()
+
+    def _intend(self) -> None:
+        at = self._sealer.clock.now()
+        with transaction(self._conn) as conn:
+            found = self._released()
+            doomed = [one for one in found if one.file.state is not FileState.SKIPPED]
+            docking, policy = self._job.docking, self._rule.policy
+            erasures.intend(conn, docking, policy, doomed, at)
+
+    def _settle(self, said: Looked) -> None:
+        docking, at = self._job.docking, self._sealer.clock.now()
+        found = dict.fromkeys(said.gone, EraseState.ERASED)
+        found |= dict.fromkeys(said.still, EraseState.KEPT)
+        reason = said.reason
+        if said.still and reason is None:
+            reason = f"{len(said.still)} files are still on the camera"
+        with transaction(self._conn) as conn:
+            erasures.looked(conn, docking, found, at)
+            if reason is None:
+                erasures.cleared(conn, docking, at)
+            else:
+                erasures.broke_off(conn, docking, ClearState.FAILED, reason, at)
+        self._close(reason, changed=said.changed)
+
+    def _close(self, reason: str | None, *, changed: bool) -> None:
+        """Free the bay; but not for a camera that holds more than was offloaded."""
+        self.over = True
+        if reason is None:
+            log.info("camera cleared docking=%s", self._job.docking)
+        else:
+            log.warning("camera not cleared docking=%s %s", self._job.docking, reason)
+        if changed:
+            told = f"the camera is not as it was offloaded: {reason}: dock it again"
+            self._post(Failed(CODES[SourceChanged.__name__], told))
+        else:
+            self._post(Cleared(reason))
+
+    def _released(self) -> list[Candidate]:
+        """Return the docking's entries if all of its files may go."""
+        conn, job = self._conn, self._job
+        found = candidates.of_docking(conn, job.docking)
+        copies = [self._copy(candidate) for candidate in found]
+        now = self._sealer.clock.now().utc
+        told = objection(self._rule, self._visit(), copies, now)
+        if told is not None:
+            raise NotReleased(told)
+        return found
+
+    def _visit(self) -> Visit:
+        conn, job = self._conn, self._job
+        docking = dockings.get(conn, job.docking)
+        signature = self._sealer.root / docking.bag / SIGNATURE
+        with vault_errors():
+            signed = self._sealer.disk.exists(signature)
+        return Visit(
+            camera=docking.camera,
+            docked=job.camera,
+            attached=job.root.attached(),
+            state=docking.state,
+            complete=docking.complete,
+            signed=signed,
+            sealed_at=docking.ended_at,
+            on_hold=erasures.on_hold(conn, job.docking),
+            cleared=erasures.state(conn, job.docking) is not None,
+        )
+
+    def _copy(self, one: Candidate) -> Copy:
+        return Copy(
+            name=shown(one.file.path),
+            kind=one.file.reason if one.file.state is FileState.SKIPPED else None,
+            state=one.file.state,
+            size=one.file.size,
+            digest=one.file.sha256,
+            copy_state=one.copy.state,
+            copy_digest=one.copy.sha256,
+            copy_sealed=one.sealed,
+            method=one.copy.method,
+            retries=one.copy.retries,
+            there=self._length(one),
+            on_hold=one.on_hold,
+            proofs=one.proofs,
+            kept=one.kept,
+        )
+
+    def _length(self, one: Candidate) -> int | None:
+        path = self._sealer.root / one.bag / "data" / one.copy.stored
+        with vault_errors():
+            there = self._sealer.disk.exists(path)
+            return self._sealer.disk.size(path) if there else None
+
+
+def break_off(
+    conn: sqlite3.Connection, sealer: Sealer, what: tuple[EraseJob, Rule], why: Ended
+) -> None:
+    """Record that an erase did not end as it should, or was never begun."""
+    job, rule = what
+    at = sealer.clock.now()
+    gone = why.error == "CameraGone"
+    with transaction(conn):
+        if erasures.state(conn, job.docking) is ClearState.INTENDED:
+            to = ClearState.INTERRUPTED if gone else ClearState.FAILED
+            erasures.broke_off(conn, job.docking, to, why.detail, at)
+        else:
+            erasures.refused(conn, job.docking, rule.policy, why.detail, at)
+
+
+def _listed(one: Candidate) -> Listed:
+    file = one.file
+    is_evidence = file.state is not FileState.SKIPPED
+    return Listed(
+        file.id,
+        file.path,
+        file.size,
+        file.mtime_ns,
+        file.sha256 if is_evidence else None,
+        None if is_evidence else file.reason,
+    )

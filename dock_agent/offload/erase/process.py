@@ -1,0 +1,24 @@
+"""The process of one erase: started by the fork server, ends with its parent."""
+
+import signal
+from contextlib import suppress
+from functools import partial
+from multiprocessing.connection import Connection
+
+from dock_agent.offload.erase.card import WritableCard
+from dock_agent.offload.erase.work import Erase
+from dock_agent.offload.messages import EraseOrder
+from dock_agent.offload.process import ParentGone, Pipe, speak
+from dock_agent.signals import die_with_parent
+
+
+def main(connection: Connection, order: EraseOrder) -> None:
+    """Erase as ordered. Says `Ended` where it cannot go on; then ends."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(ParentGone):
+        speak(Pipe(connection), partial(_erase, order=order))
+
+
+def _erase(pipe: Pipe, order: EraseOrder) -> None:
+    Erase(partial(WritableCard, order.source, order.root), pipe, order).run()

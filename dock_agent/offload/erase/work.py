@@ -1,0 +1,156 @@
+"""Erase what is sealed from one camera: everything that touches the camera.
+
+Runs in a process of its own, or in the caller's. Nothing is removed unless the whole
+camera is as it was offloaded, every byte of it, and the intent is on record. What
+became of it is told from a fresh look alone.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+
+from dock_agent.errors import CameraError, CameraGone, SourceChanged, StoreError
+from dock_agent.offload.bench import Channel
+from dock_agent.offload.erase.card import Card, wanted
+from dock_agent.offload.messages import (
+    Agreed,
+    EraseOrder,
+    Found,
+    Go,
+    Listed,
+    Looked,
+    Progressed,
+    Said,
+)
+from dock_agent.offload.source import digest_source, shown
+
+SIGN_OF_LIFE = 4 << 20  # bytes between two words of progress
+OFTEN = 64  # files between two
+
+Seen = Mapping[bytes, Found]
+
+
+class Erase:
+    """One camera's erase. `open_card` opens its tree anew at each call."""
+
+    def __init__(
+        self, open_card: Callable[[], Card], channel: Channel, order: EraseOrder
+    ) -> None:
+        self._open_card, self._channel = open_card, channel
+        self._listed = {entry.path: entry for entry in order.listed}
+        self._doomed = [e for e in order.listed if e.digest is not None]
+        self._files = self._read = self._told = 0
+
+    def run(self) -> None:
+        """Do all of it. Raises `DockError` where it cannot go on."""
+        with closing(self._open_card()) as card:
+            if card.file_system().read_only:
+                raise CameraError("the camera may only be read here")
+            before = self._as_offloaded(card)
+            self._go(Agreed())
+            trouble = self._remove_all(card, before)
+            card.sync()
+        self._look(before, trouble)
+
+    # ---- nothing is removed yet ---------------------------------------------------
+
+    def _as_offloaded(self, card: Card) -> Seen:
+        """Hold the whole camera against what was sealed, and read every file again."""
+        before = self._list(card)
+        for entry in self._doomed:
+            read = digest_source(card, wanted(before[entry.path]), self._beat)
+            if read != entry.digest:
+                told = "the camera gives other bytes now than were offloaded"
+                raise SourceChanged(f"{shown(entry.path)}: {told}")
+            self._count()
+        if self._list(card) != before:
+            raise SourceChanged("the camera was written while it was read again")
+        self._progress()
+        return before
+
+    def _list(self, card: Card) -> Seen:
+        found = {entry.path: entry for entry in card.scan()}
+        for path in sorted(self._listed.keys() | found.keys()):
+            told = _differ(self._listed.get(path), found.get(path))
+            if told is not None:
+                raise SourceChanged(f"{shown(path)}: {told}")
+        return found
+
+    # ---- from here on files may be gone -------------------------------------------
+
+    def _remove_all(self, card: Card, before: Seen) -> CameraError | None:
+        """Remove the files that were listed; stop at the first that cannot be.
+
+        Returns what stopped it. Raises `CameraGone`.
+        """
+        try:
+            for number, entry in enumerate(self._doomed, 1):
+                card.remove(before[entry.path])
+                if number % OFTEN == 0:
+                    self._progress()
+        except CameraGone:
+            raise
+        except CameraError as error:
+            return error
+        return None
+
+    def _look(self, before: Seen, trouble: CameraError | None) -> None:
+        """Open the camera anew and say what is there."""
+        with closing(self._open_card()) as card:
+            after = {entry.path: entry for entry in card.scan()}
+        doomed = {entry.path for entry in self._doomed}
+        others = {path: found for path, found in before.items() if path not in doomed}
+        changed = _touched(others, after) or _came(before, after)
+        if isinstance(trouble, SourceChanged):
+            changed = str(trouble)
+        told = changed or (None if trouble is None else str(trouble))
+        still = tuple(e.id for e in self._doomed if e.path in after)
+        gone = tuple(e.id for e in self._doomed if e.path not in after)
+        self._go(Looked(gone, still, told, changed=changed is not None))
+
+    # ---- parts --------------------------------------------------------------------
+
+    def _beat(self, count: int) -> None:
+        self._read += count
+        if self._read - self._told >= SIGN_OF_LIFE:
+            self._progress()
+
+    def _count(self) -> None:
+        self._files += 1
+        if self._files % OFTEN == 0:
+            self._progress()
+
+    def _progress(self) -> None:
+        self._told = self._read
+        self._channel.tell(Progressed(self._files, self._read))
+
+    def _go(self, said: Said) -> None:
+        answer = self._channel.ask(said)
+        if not isinstance(answer, Go):
+            raise StoreError(getattr(answer, "reason", "no answer"))
+
+
+def _differ(then: Listed | None, now: Found | None) -> str | None:
+    if then is None:
+        return "it was not there when the camera was offloaded"
+    if now is None:
+        return "it is no longer there"
+    if now.missed is not None:
+        return now.missed
+    known = then.size, then.mtime_ns, then.skipped
+    if known != (now.size, now.mtime_ns, now.skipped):
+        return "it is not what was offloaded"
+    return None
+
+
+def _touched(others: Seen, after: Seen) -> str | None:
+    """Return what is no longer as it was although nobody meant to remove it."""
+    for path, found in others.items():
+        if after.get(path) != found:
+            return f"{shown(path)}: it was to stay, and is not as it was"
+    return None
+
+
+def _came(before: Seen, after: Seen) -> str | None:
+    for path in sorted(after.keys() - before.keys()):
+        return f"{shown(path)}: the camera wrote it meanwhile"
+    return None
