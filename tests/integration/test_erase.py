@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dock_agent.bays.machine import Advanced, Cleared, Failed
+from dock_agent.errors import StoreError
 from dock_agent.offload.erase.card import WritableCard
 from dock_agent.offload.messages import Agreed, Found, Looked, Said
 from dock_agent.offload.root import Root
@@ -538,20 +540,16 @@ def test_a_link_in_place_of_a_file_is_not_followed_and_stops_the_erase(
 def test_a_link_in_place_of_a_directory_leads_nowhere(
     bench: Bench, source: Path, tmp_path: Path
 ) -> None:
-    other = card(tmp_path / "elsewhere", dict(SIZES))
-    shutil.copytree(source / "DCIM", other / "DCIM", dirs_exist_ok=True)
-    before = digests(other)
     docking = bench.dock(source)
 
     def plant(said: Said) -> None:
-        if isinstance(said, Agreed):
+        if isinstance(said, Agreed):  # to the very files that were listed
             (source / "DCIM").rename(tmp_path / "aside")
-            (source / "DCIM").symlink_to(other / "DCIM")
+            (source / "DCIM").symlink_to(tmp_path / "aside")
 
     why = Clearing(bench, source, then=plant).of(docking)
 
     assert why is not None
-    assert digests(other) == before
     assert len(digests(tmp_path / "aside")) == 5
     assert told(bench, docking.id, "camera cleared") == []
 
@@ -630,6 +628,23 @@ def test_a_camera_that_was_exchanged_between_the_phases_is_not_touched(
     assert set(recorded(bench, docking.id).values()) == {"intended"}
 
 
+def test_no_docking_is_called_cleared_while_a_file_is_not_known_to_be_gone(
+    bench: Bench, source: Path
+) -> None:
+    docking = half_erased(bench, source, len(SIZES))
+    assert digests(source) == {}
+
+    with transaction(bench.conn) as conn, pytest.raises(StoreError):
+        erasures.cleared(conn, docking.id, bench.clock.now())
+
+
+def test_what_was_erased_is_never_forgotten(bench: Bench, source: Path) -> None:
+    half_erased(bench, source, 2)
+
+    with pytest.raises(sqlite3.IntegrityError, match="never forgotten"):
+        bench.conn.execute("DELETE FROM erasure")
+
+
 def test_an_erase_is_tried_once_in_a_docking(bench: Bench, source: Path) -> None:
     docking = bench.dock(source)
     _new(source)
@@ -669,6 +684,9 @@ def half_erased(bench: Bench, source: Path, after: int) -> Docking:
     docking, left = bench.dock(source), [after]
 
     class Deadly(WritableCard):
+        def sync(self) -> None:
+            raise Dies
+
         def remove(self, found: Found) -> None:
             if not left[0]:
                 raise Dies
