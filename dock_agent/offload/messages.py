@@ -216,7 +216,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class Expected:
     """One entry of a sealed docking: what the camera must still have.
 
     `digest` is of a file that is to be erased; `skipped` says of anything else what
@@ -237,7 +237,7 @@ class EraseOrder:
 
     source: Path
     root: Root
-    listed: tuple[Listed, ...]
+    listed: tuple[Expected, ...]
 
 
 @dataclass(frozen=True, slots=True)

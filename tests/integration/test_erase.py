@@ -515,6 +515,26 @@ def test_a_file_that_appears_after_the_intent_is_left_and_its_camera_never_green
     assert erasures.state(bench.conn, docking.id) is ClearState.FAILED
 
 
+def test_a_camera_that_wrote_is_never_green_although_the_database_fails_too(
+    bench: Bench, source: Path
+) -> None:
+    docking = bench.dock(source)
+
+    def fail(said: Said) -> None:
+        if isinstance(said, Agreed):
+            _new(source)
+        if isinstance(said, Looked):
+            bench.conn.execute(
+                "CREATE TEMP TRIGGER refuses BEFORE UPDATE ON erasure"
+                " BEGIN SELECT RAISE (ABORT, 'no'); END"
+            )
+
+    Clearing(bench, source, before=fail).of(docking)
+
+    assert isinstance(bench.events[-1], Failed)
+    assert set(recorded(bench, docking.id).values()) == {"intended"}
+
+
 def test_a_link_in_place_of_a_file_is_not_followed_and_stops_the_erase(
     bench: Bench, source: Path, tmp_path: Path
 ) -> None:

@@ -18,9 +18,9 @@ from dock_agent.offload.messages import (
     Agreed,
     Ended,
     EraseOrder,
+    Expected,
     Go,
     Heard,
-    Listed,
     Looked,
     Progressed,
     Said,
@@ -69,6 +69,7 @@ class EraseBooks:
     ) -> None:
         self._conn, self._sealer, self._job = conn, sealer, job
         self._rule, self._post = rule, post
+        self._changed = False  # the camera may hold what is not in the vault
         self.over = False
 
     def open(self) -> EraseOrder:
@@ -86,10 +87,14 @@ class EraseBooks:
             return Stop(str(error))
 
     def end(self, why: Ended) -> None:
-        """The erase is over before its time. Raises what the store raises."""
+        """The erase is over before its time. Raises what the store raises.
+
+        The bay is told first: a database that is held must not keep it waiting.
+        """
         if not self.over:
+            self._changed |= why.error == SourceChanged.__name__
+            self._close(why.detail)
             break_off(self._conn, self._sealer, (self._job, self._rule), why)
-            self._close(why.detail, changed=why.error == SourceChanged.__name__)
 
     def _answer(self, said: Said) -> Heard | None:
         match said:
@@ -115,6 +120,7 @@ class EraseBooks:
 
     def _settle(self, said: Looked) -> None:
         docking, at = self._job.docking, self._sealer.clock.now()
+        self._changed = said.changed  # whatever becomes of the record
         found = dict.fromkeys(said.gone, EraseState.ERASED)
         found |= dict.fromkeys(said.still, EraseState.KEPT)
         reason = said.reason
@@ -126,16 +132,16 @@ class EraseBooks:
                 erasures.cleared(conn, docking, at)
             else:
                 erasures.broke_off(conn, docking, ClearState.FAILED, reason, at)
-        self._close(reason, changed=said.changed)
+        self._close(reason)
 
-    def _close(self, reason: str | None, *, changed: bool) -> None:
+    def _close(self, reason: str | None) -> None:
         """Free the bay; but not for a camera that holds more than was offloaded."""
         self.over = True
         if reason is None:
             log.info("camera cleared docking=%s", self._job.docking)
         else:
             log.warning("camera not cleared docking=%s %s", self._job.docking, reason)
-        if changed:
+        if self._changed:
             told = f"the camera is not as it was offloaded: {reason}: dock it again"
             self._post(Failed(CODES[SourceChanged.__name__], told))
         else:
@@ -210,10 +216,10 @@ def break_off(
             erasures.refused(conn, job.docking, rule.policy, why.detail, at)
 
 
-def _listed(one: Candidate) -> Listed:
+def _listed(one: Candidate) -> Expected:
     file = one.file
     is_evidence = file.state is not FileState.SKIPPED
-    return Listed(
+    return Expected(
         file.id,
         file.path,
         file.size,

@@ -14,9 +14,9 @@ from dock_agent.offload.erase.card import Card, wanted
 from dock_agent.offload.messages import (
     Agreed,
     EraseOrder,
+    Expected,
     Found,
     Go,
-    Listed,
     Looked,
     Progressed,
     Said,
@@ -129,7 +129,7 @@ class Erase:
             raise StoreError(getattr(answer, "reason", "no answer"))
 
 
-def _differ(then: Listed | None, now: Found | None) -> str | None:
+def _differ(then: Expected | None, now: Found | None) -> str | None:
     if then is None:
         return "it was not there when the camera was offloaded"
     if now is None:
