@@ -86,7 +86,7 @@ class EraseState(StrEnum):
     INTENDED = "intended"  # it may be gone
     ERASED = "erased"  # a fresh look right after did not find it
     KEPT = "kept"  # it is still there
-    GONE = "gone"  # a later docking no longer found it
+    GONE = "gone"  # it was no longer found, at a later docking or without our doing
 
 
 class TransferState(StrEnum):

@@ -235,7 +235,7 @@ SENTENCES: Mapping[str, Callable[[Facts], str]] = {
     "erase intended": _erase_intended,
     "erased": _plain("A fresh look at the camera did not find its own copy any more"),
     "not erased": _plain("The camera still has its own copy"),
-    "found gone": _plain("A later docking no longer found the camera's own copy"),
+    "found gone": _plain("The camera's own copy was no longer found on it"),
     "camera cleared": _plain("The camera's own copies were erased, and nothing else"),
     "erase refused": _plain("Nothing was erased from the camera"),
     "erase failed": _plain("The camera was not cleared; some files may be gone"),

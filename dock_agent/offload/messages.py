@@ -154,13 +154,14 @@ class Agreed:
 class Looked:
     """A fresh look after an erase: which files are gone, and which are not.
 
-    `reason` is what went wrong besides; `changed`, whether the camera is not what was
-    offloaded, and may hold what is not in the vault. Answered by `Go`; the child then
-    ends.
+    `vanished` are gone as well, and were not removed by this erase. `reason` is what
+    went wrong besides; `changed`, whether the camera is not what was offloaded, and
+    may hold what is not in the vault. Answered by `Go`; the child then ends.
     """
 
     gone: tuple[FileId, ...]
     still: tuple[FileId, ...]
+    vanished: tuple[FileId, ...]
     reason: str | None
     changed: bool = False
 

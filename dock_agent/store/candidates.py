@@ -63,10 +63,12 @@ def _candidate(conn: sqlite3.Connection, row: sqlite3.Row) -> Candidate:
 
 
 def _proofs(conn: sqlite3.Connection, copy: File) -> dict[DestinationName, Proof]:
+    """Return who proved this very copy, and says nothing besides against it."""
     rows = conn.execute(
         "SELECT destination, proof FROM transfer JOIN destination"
         " ON name = destination WHERE file = ? AND state = 'confirmed'"
-        " AND sha256 = ? AND proof IS NOT NULL AND configured = 1",
+        " AND sha256 = ? AND proof IS NOT NULL AND transfer.failure IS NULL"
+        " AND configured = 1",
         (copy.id, copy.sha256),
     )
     return {DestinationName(row["destination"]): Proof(row["proof"]) for row in rows}

@@ -59,7 +59,8 @@ def ripe(
         "  AND NOT EXISTS (SELECT 1 FROM transfer"
         "   WHERE transfer.file = coalesce(file.held_by, file.id)"
         "   AND transfer.destination = name.value"
-        "   AND transfer.state = 'confirmed')) AS waits",
+        "   AND transfer.state = 'confirmed'"
+        "   AND transfer.failure IS NULL)) AS waits",
         {"docking": docking, "names": names},
     ).fetchone()
     return bool(destinations) and not row["waits"]

@@ -224,5 +224,5 @@ BEGIN SELECT RAISE (ABORT, 'what was erased is never forgotten'); END;
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", FIRST),
     ("0002_configured", CONFIGURED),
-    ("0003_erasing", ERASING),
+    ("0005_erasing", ERASING),
 )

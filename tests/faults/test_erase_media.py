@@ -232,3 +232,29 @@ def test_where_the_fresh_look_fails_nothing_is_called_erased(
     assert why is not None
     assert set(recorded(bench, docking.id).values()) == {"intended"}
     assert told(bench, docking.id, "camera cleared") == []
+
+
+class Blind(WritableCard):
+    """Afterwards one of its directories cannot be listed any more."""
+
+    looks = 0
+
+    def scan(self) -> tuple[Found, ...]:
+        type(self).looks += 1
+        found = super().scan()
+        if type(self).looks <= 2:
+            return found
+        why = "cannot be listed: Input/output error"
+        return (Found(b"DCIM", 0, 0, 0, 0, missed=why),)
+
+
+def test_what_cannot_be_listed_afterwards_is_not_called_erased(
+    bench: Bench, source: Path
+) -> None:
+    docking = bench.dock(source)
+
+    why = Clearing(bench, source, card=Blind).of(docking)
+
+    assert why == "DCIM: cannot be listed: Input/output error"
+    assert set(recorded(bench, docking.id).values()) == {"intended"}
+    assert told(bench, docking.id, "erased") == []

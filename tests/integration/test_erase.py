@@ -320,6 +320,36 @@ def test_what_was_read_from_memory_only_confirms_nothing(
     require_untouched(bench, docking, source, "cloud has not proved it")
 
 
+def test_what_a_destination_has_something_to_say_against_is_not_proved_there(
+    bench: Bench, source: Path
+) -> None:
+    docking = bench.dock(source)
+    confirm_all(bench)
+    bench.conn.execute(
+        "UPDATE transfer SET failure = 'the place rejected it' WHERE id ="
+        " (SELECT max(id) FROM transfer WHERE file IS NOT NULL)"
+    )
+
+    assert not erasures.ripe(bench.conn, docking.id, {CLOUD})
+    Clearing(bench, source, CONFIRMED).of(docking)
+
+    require_untouched(bench, docking, source, "cloud has not proved it")
+
+
+def test_a_file_that_was_withdrawn_is_not_proved(bench: Bench, source: Path) -> None:
+    docking = bench.dock(source)
+    confirm_all(bench)
+    bench.conn.execute(
+        "UPDATE transfer SET state = 'withdrawn' WHERE id ="
+        " (SELECT max(id) FROM transfer WHERE file IS NOT NULL)"
+    )
+
+    assert not erasures.ripe(bench.conn, docking.id, {CLOUD})
+    Clearing(bench, source, CONFIRMED).of(docking)
+
+    require_untouched(bench, docking, source, "cloud has not proved it")
+
+
 def test_a_copy_that_is_not_in_the_vault_any_more_keeps_all_of_them(
     bench: Bench, source: Path
 ) -> None:
@@ -571,6 +601,9 @@ def test_a_link_in_place_of_a_directory_leads_nowhere(
 
     assert why is not None
     assert len(digests(tmp_path / "aside")) == 5
+    states = recorded(bench, docking.id)
+    assert "erased" not in states.values(), "nothing was removed"
+    assert states["LOG/1.LOG"] == "kept"
     assert told(bench, docking.id, "camera cleared") == []
 
 

@@ -123,6 +123,7 @@ class EraseBooks:
         self._changed = said.changed  # whatever becomes of the record
         found = dict.fromkeys(said.gone, EraseState.ERASED)
         found |= dict.fromkeys(said.still, EraseState.KEPT)
+        found |= dict.fromkeys(said.vanished, EraseState.GONE)
         reason = said.reason
         if said.still and reason is None:
             reason = f"{len(said.still)} files are still on the camera"

@@ -38,6 +38,7 @@ class Erase:
         self._open_card, self._channel = open_card, channel
         self._listed = {entry.path: entry for entry in order.listed}
         self._doomed = [e for e in order.listed if e.digest is not None]
+        self._removed = set[bytes]()
         self._files = self._read = self._told = 0
 
     def run(self) -> None:
@@ -85,6 +86,7 @@ class Erase:
         try:
             for number, entry in enumerate(self._doomed, 1):
                 card.remove(before[entry.path])
+                self._removed.add(entry.path)
                 if number % OFTEN == 0:
                     self._progress()
         except CameraGone:
@@ -94,9 +96,15 @@ class Erase:
         return None
 
     def _look(self, before: Seen, trouble: CameraError | None) -> None:
-        """Open the camera anew and say what is there."""
+        """Open the camera anew and say what is there.
+
+        What cannot be listed whole says nothing: then `CameraError` is raised.
+        """
         with closing(self._open_card()) as card:
             after = {entry.path: entry for entry in card.scan()}
+        for path, found in after.items():
+            if found.missed is not None:
+                raise CameraError(f"{shown(path)}: {found.missed}")
         doomed = {entry.path for entry in self._doomed}
         others = {path: found for path, found in before.items() if path not in doomed}
         changed = _touched(others, after) or _came(before, after)
@@ -104,8 +112,10 @@ class Erase:
             changed = str(trouble)
         told = changed or (None if trouble is None else str(trouble))
         still = tuple(e.id for e in self._doomed if e.path in after)
-        gone = tuple(e.id for e in self._doomed if e.path not in after)
-        self._go(Looked(gone, still, told, changed=changed is not None))
+        absent = [e for e in self._doomed if e.path not in after]
+        gone = tuple(e.id for e in absent if e.path in self._removed)
+        vanished = tuple(e.id for e in absent if e.path not in self._removed)
+        self._go(Looked(gone, still, vanished, told, changed=changed is not None))
 
     # ---- parts --------------------------------------------------------------------
 
