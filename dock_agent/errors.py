@@ -180,7 +180,10 @@ class SyncError(DockError):
 class HeldBack(SyncError):
     """Whatever still has to reach a destination is held back by a person."""
 
-    hint = "`dock-agent destinations resume` and `transfers resume` let it go."
+    hint = (
+        "`dock-agent destinations resume NAME` or `dock-agent transfers resume ID`"
+        " lets it go; `dock-agent transfers list --state paused` names the ids."
+    )
 
 
 class LeftOut(SyncError):
@@ -188,7 +191,7 @@ class LeftOut(SyncError):
 
     hint = (
         "Put it back into the configuration, and start `dock-agent sync` again;"
-        " or end it with `dock-agent destinations withdraw`."
+        " or give it up: `dock-agent destinations withdraw NAME --by WHO --why REASON`."
     )
 
 

@@ -27,6 +27,7 @@ from dock_agent.config import Config
 from dock_agent.custody.chain import Event
 from dock_agent.errors import ConfigError, StoreError
 from dock_agent.keys import signing_key
+from dock_agent.offload import process
 from dock_agent.offload.clerk import PATIENCE, Terms
 from dock_agent.offload.erase.parent import EraseTerms, ProcessEraser
 from dock_agent.offload.parent import Limits, ProcessOffloader
@@ -109,7 +110,9 @@ def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> Non
     with opened(config, clock) as held:
         detectors = _detectors(config)
         agent = _agent(held, clock, partial(_still, detectors))
-        # What starts the dockings' children is there before the first camera is.
+        # What starts the dockings' children is there before the first camera is, and
+        # has what each of them imports: the command that began is among it.
+        forkserver.set_forkserver_preload([process.__name__, "dock_agent.cli"])
         forkserver.ensure_running()
         try:
             for detector in detectors:

@@ -86,8 +86,12 @@ def _sealed(facts: Facts) -> str:
 
 def _confirmed(facts: Facts) -> str:
     proof = HOW_PROVED.get(facts.get("proof", ""), "confirmed the whole file")
-    return f"Destination {_text(facts, 'destination')} {proof}."
+    apart = f" It is kept apart there ({_text(facts, 'apart')}): {WHOSE}."
+    told = apart if facts.get("apart") else ""
+    return f"Destination {_text(facts, 'destination')} {proof}.{told}"
 
+
+WHOSE = "somebody there decides what becomes of it"
 
 HOW_PROVED: Mapping[str, str] = {
     Proof.READ_BACK: "proved the whole file: every byte was fetched again and matched",
@@ -142,7 +146,7 @@ def _camera(facts: Facts) -> str:
 def _order(facts: Facts) -> str:
     what = f"{_text(facts, 'key')} to " if facts.get("key") else ""
     asked = f"A person asked {what}{_text(facts, 'destination')}"
-    return f"{asked}: {_text(facts, 'asked')}."
+    return f"{asked}: {_text(facts, 'asked')}{_because(facts)}."
 
 
 def _bound(facts: Facts) -> str:
@@ -153,9 +157,12 @@ def _bound(facts: Facts) -> str:
 
 
 def _moved(facts: Facts) -> str:
+    known = "by its marker it is the same place"
+    if facts.get("marked") is False:
+        known = "it has no marker that tells which place it is"
     return (
         f"The destination {_text(facts, 'destination')} is reached at"
-        f" {_text(facts, 'place')} now; by its marker it is the same place."
+        f" {_text(facts, 'place')} now; {known}."
     )
 
 

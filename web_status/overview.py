@@ -10,7 +10,7 @@ from dock_agent.config import Config
 from dock_agent.errors import StoreError
 from dock_agent.recording import TransferState
 from dock_agent.store import backlog, views
-from dock_agent.store.backlog import QueueLine
+from dock_agent.store.backlog import Listing, QueueLine
 from dock_agent.store.db import reading
 from dock_agent.store.views import DockingLine, Owed
 from dock_agent.watch.spoken import spoken
@@ -18,6 +18,7 @@ from web_status.facts import Facts
 from web_status.visitor import require_local
 
 LATEST = 50  # dockings looked at for ones that were interrupted
+APART = 20  # objects named that a destination keeps apart
 STOPPED = frozenset({"interrupted", "waiting", "fault"})
 MEANS = {
     TransferState.BLOCKED: "A docking's signature: it goes when all else is there.",
@@ -25,12 +26,14 @@ MEANS = {
     TransferState.SENDING: "It is on its way.",
     TransferState.REFUSED: (
         "A person must look: `dock-agent transfers list --state refused` names it,"
-        " `dock-agent transfers retry` sends it again."
+        " `dock-agent transfers retry ID` sends it again."
     ),
     TransferState.PAUSED: (
-        "A person holds it back: `dock-agent transfers resume` lets it go."
+        "A person holds it back: `dock-agent transfers list --state paused` names it,"
+        " `dock-agent transfers resume ID` lets it go."
     ),
 }
+NONE_APART = Listing((), 0)
 LEFT_OUT = "Nobody sends it: its destination is not configured any more."
 
 
@@ -41,6 +44,7 @@ class Remembered:
     queue: tuple[QueueLine, ...] = ()
     owed: tuple[Owed, ...] = ()
     stopped: tuple[DockingLine, ...] = ()
+    apart: Listing = NONE_APART
     trouble: str | None = None
 
     @property
@@ -87,6 +91,7 @@ def remembered(config: Config, now: datetime) -> Remembered:
                 queue=tuple(backlog.queue(conn, now)),
                 owed=tuple(views.owed(conn)),
                 stopped=tuple(each for each in latest if each.state in STOPPED),
+                apart=backlog.apart(conn, APART),
             )
     except StoreError as error:
         return Remembered(trouble=f"{error}. {error.hint}".rstrip())

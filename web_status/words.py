@@ -144,14 +144,18 @@ def queue_words(status: Status) -> str:
 
 
 def _nothing_waits(status: Status) -> str:
-    """Say what an empty queue proves: "sent" needs a destination that answered."""
+    """Say what an empty queue proves: "sent" needs a destination that answered.
+
+    Who sends to it has queued before that what was sealed without it. Of one that is
+    not known just now that may still be to come.
+    """
     answered = [link for link in status.links if link.last_success is not None]
     if not status.links:
         return "Kept on this station"
     if not answered:
         return "Nothing sent yet"
-    if len(answered) < len(status.links):
-        return "Nothing waits to be sent"
+    if len(answered) < len(status.links) or any(map(is_unknown, status.links)):
+        return "Nothing is queued"
     at_rest = all(bay.state in AT_REST for bay in status.bays) and not status.owed
     return "Everything is sent" if at_rest else "Everything here is sent"
 
@@ -171,15 +175,22 @@ def link_words(links: tuple[Link, ...], *, safe: bool = True) -> tuple[str, str]
         return _stopped_words(used, stopped) + (SAFE if safe else ""), "amber"
     if all(link.sends is Sends.ALL for link in used):
         return "Connected", "good"
-    costs = any(link.state is LinkState.METERED for link in used)
+    costs = any(link.costs for link in used)
     return "Connected, saving data" if costs else "Connected, sends later", "good"
 
 
 def _stopped_words(used: list[Link], stopped: list[Link]) -> str:
-    if len(stopped) < len(used):
-        return f"Sends to {len(used) - len(stopped)} of {len(used)}"
+    going = [link for link in used if link not in stopped]
+    if going:
+        now = any(link.sends is Sends.ALL for link in going)
+        return f"Sends {'' if now else 'later '}to {len(going)} of {len(used)}"
     alone = all(link.state in NO_ANSWER and not link.paused for link in stopped)
     return NO_NETWORK if alone else STOPPED
+
+
+def is_unknown(link: Link) -> bool:
+    """Whether nobody who sends was heard of lately."""
+    return link.state == LinkState.UNKNOWN
 
 
 def is_stopped(link: Link) -> bool:

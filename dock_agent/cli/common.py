@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any, TypeVar
 
 import click
@@ -88,15 +89,17 @@ def still_lines(
     It is left out of the configuration, or held back. With a name, only for that one.
     """
     from dock_agent.store import backlog, destinations
-    from dock_agent.watch.status import left_out
+    from dock_agent.watch.spoken import left_out
 
     waiting = backlog.by_destination(conn)
     return [
         f"{row.name}: "
         + (
-            f"held back; `dock-agent destinations resume {row.name}` lets it go."
+            f"held back; `dock-agent destinations resume {quote(row.name)}` lets it go."
             if row.configured
-            else f"{left_out(row.name, waiting[row.name])}."
+            else " ".join(
+                ("not configured any more.", *left_out(row.name, waiting[row.name]))
+            )
         )
         for row in destinations.every(conn)
         if row.name in waiting and name in {None, row.name}

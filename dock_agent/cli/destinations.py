@@ -14,8 +14,8 @@ from dock_agent.cli.common import (
     with_json,
 )
 from dock_agent.config import Config
-from dock_agent.errors import Refused, StillConfigured, SyncError, Unreachable
-from dock_agent.watch.status import left_out
+from dock_agent.errors import Barred, Refused, StillConfigured, SyncError, Unreachable
+from dock_agent.watch.spoken import left_out
 
 if TYPE_CHECKING:
     from dock_agent.store.destinations import DestinationRow
@@ -74,15 +74,16 @@ def list_(config: Config, *, as_json: bool) -> None:
     if not rows:
         click.echo("No destination is known yet: evidence stays in the vault.")
     for row, count in zip(rows, counts, strict=True):
-        click.echo(f"{row.name}: {row.kind}, {_state(row, count)}.")
+        click.echo(f"{row.name}: {row.kind}, {_state(row, count)}")
 
 
 def _state(row: "DestinationRow", waiting: int) -> str:
     if not row.configured:
-        return left_out(row.name, waiting)
+        told = " ".join(left_out(row.name, waiting))
+        return f"not configured any more. {told}".rstrip()
     state = "held back" if row.paused else str(row.link)
     why = f" ({row.failure})" if row.failure else ""
-    return f"{state}{why}; files that wait for it: {waiting}"
+    return f"{state}{why}; files that wait for it: {waiting}."
 
 
 @destinations_.command("pause")
@@ -138,6 +139,34 @@ def withdraw(config: Config, *, name: str, by: str, why: str, although: bool) ->
         click.echo(f"Nothing waits for {name}.")
         return
     click.echo(f"Files given up for {name}: {count}. The vault keeps them.")
+
+
+@destinations_.command("same-place")
+@click.argument("name", type=TEXT)
+@click.option("--by", required=True, type=TEXT, help="Who says so.")
+@click.option("--why", required=True, type=TEXT, help="How that is known.")
+@with_config
+def same_place(config: Config, *, name: str, by: str, why: str) -> None:
+    """Say that NAME, reached in another way now, is the place it was.
+
+    Only where it has no marker that tells. Who and why go into the custody log.
+    """
+    from dock_agent.clock import SystemClock
+    from dock_agent.recording import DestinationName
+    from dock_agent.store import destinations
+    from dock_agent.store.db import connect, transaction
+    from dock_agent.sync.place import place_of
+
+    known = DestinationName(name)
+    place = place_of(config, config.destination(known))()
+    if place is None:
+        raise Barred(
+            f"where {name} is cannot be told: its connection file is not sound"
+        )
+    order = destinations.SamePlace(known, place, by, why)
+    with closing(connect(config.store_path)) as conn, transaction(conn):
+        destinations.same_place(conn, order, SystemClock().now())
+    click.echo(f"{name} is taken for the place it was. It is at {place} now.")
 
 
 def _hold(config: Config, name: str, *, paused: bool) -> None:

@@ -120,6 +120,22 @@ def listed(
     return Listing(tuple(map(_line, first)), total - len(first))
 
 
+def apart(conn: sqlite3.Connection, limit: int) -> Listing:
+    """List what is confirmed, but kept apart there, the newest first: for a person.
+
+    Only of destinations that the configuration names.
+    """
+    rows = conn.execute(
+        "SELECT t.*, count(*) OVER () AS total FROM transfer AS t"
+        " INDEXED BY transfer_apart JOIN destination AS d ON d.name = t.destination"
+        " WHERE t.state = 'confirmed' AND t.failure IS NOT NULL AND d.configured"
+        " ORDER BY t.id DESC LIMIT ?",
+        (limit,),
+    ).fetchall()
+    total = rows[0]["total"] if rows else 0
+    return Listing(tuple(map(_line, rows)), total - len(rows))
+
+
 def _first(state: str) -> str:
     if state == TransferState.CONFIRMED:
         return "SELECT * FROM transfer WHERE +destination = ? AND +state = ? LIMIT ?"

@@ -14,12 +14,13 @@ from dock_agent.store.transfers import Transfer, one
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The destination's proof."""
+    """The destination's proof; `apart` if it keeps the object elsewhere: why."""
 
     proof: Proof
     sha256: Digest
     etag: str = ""
     version: str = ""
+    apart: str = ""
 
 
 @writer
@@ -36,7 +37,7 @@ def confirm(
     cursor = conn.execute(
         "UPDATE transfer SET state = 'confirmed', proof = ?, etag = ?, version = ?,"
         " confirmed_at = ?, looked_at = ?, sent = size, lease_owner = NULL,"
-        " lease_until = NULL, failure = NULL"
+        " lease_until = NULL, failure = nullif(?, '')"
         " WHERE id = ? AND state = 'sending' AND lease_owner = ?",
         (
             told.proof,
@@ -44,6 +45,7 @@ def confirm(
             told.version,
             now,
             now,
+            told.apart,
             transfer.id,
             transfer.lease_owner,
         ),
@@ -58,6 +60,7 @@ def confirm(
         "etag": told.etag,
         "version": told.version,
     }
+    facts |= {"apart": told.apart} if told.apart else {}
     custody.append(conn, Event("confirmed", transfer.docking, facts), at)
     free_seals(conn, transfer.destination, transfer.docking, transfer.file)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from dock_agent.clock import Instant, stamp, unstamp
 from dock_agent.custody.chain import Event
-from dock_agent.errors import ConfigError
+from dock_agent.errors import ConfigError, NotAllowed
 from dock_agent.recording import DestinationName, LinkState
 from dock_agent.store import custody
 from dock_agent.store.db import writer
@@ -73,10 +73,41 @@ def bind(
 def moved(
     conn: sqlite3.Connection, name: DestinationName, place: str, at: Instant
 ) -> None:
-    """The same place, by its marker, is reached in another way now."""
+    """The place is reached in another way now; its marker, if any, says it is it."""
     conn.execute("UPDATE destination SET place = ? WHERE name = ?", (place, name))
-    facts = {"destination": name, "place": place}
+    marked = get(conn, name).marker is not None
+    facts = {"destination": name, "place": place, "marked": marked}
     custody.append(conn, Event("destination moved", facts=facts), at)
+
+
+@dataclass(frozen=True, slots=True)
+class SamePlace:
+    """A person's word: what is at `place` now is the destination. `why` is text."""
+
+    destination: DestinationName
+    place: str
+    by: str
+    why: str
+
+
+@writer
+def same_place(conn: sqlite3.Connection, order: SamePlace, at: Instant) -> None:
+    """Take a person's word where no marker tells whether it is the place it was.
+
+    What it does there is found out anew. Raises `ConfigError` if nobody ever knew it,
+    and `NotAllowed` where a marker tells, or without a name or a reason.
+    """
+    name, by, why = order.destination, order.by.strip(), order.why.strip()
+    if get(conn, name).marker is not None:
+        raise NotAllowed(f"{name} has a marker, which tells where it is")
+    if not (by and why):
+        raise NotAllowed("an order needs who gives it, and why")
+    asked = "to be taken for the place it was"
+    facts = {"destination": name, "asked": asked, "reason": why}
+    custody.append(conn, Event("order", facts=facts, actor=by), at)
+    moved(conn, name, order.place, at)
+    learnt(conn, name, "{}")
+    wake(conn, name)
 
 
 @writer

@@ -120,11 +120,16 @@ def missed(conn: sqlite3.Connection, found: Transfer, reason: str, at: Instant) 
 
 
 @writer
-def looked(conn: sqlite3.Connection, ids: Collection[TransferId], at: Instant) -> None:
-    """Remember that the destination was asked about these again."""
-    conn.executemany(
-        "UPDATE transfer SET looked_at = ? WHERE id = ?",
-        [(stamp(at.utc), ident) for ident in ids],
+def looked(
+    conn: sqlite3.Connection, ident: TransferId, etag: str | None, at: Instant
+) -> None:
+    """Remember that the destination was asked about an object again.
+
+    `etag` is what it has now, where that is another one and the bytes were proved.
+    """
+    conn.execute(
+        "UPDATE transfer SET looked_at = ?, etag = coalesce(?, etag) WHERE id = ?",
+        (stamp(at.utc), etag, ident),
     )
 
 

@@ -190,6 +190,17 @@ ALTER TABLE destination ADD COLUMN configured INTEGER NOT NULL DEFAULT 1
     CHECK (configured IN (0, 1));       -- 0: the configuration names it no longer
 """
 
+# An Axis place was remembered as the path of its connection file, which says nothing
+# of where it is: one that has no marker would be taken for another place.
+AXIS_PLACE = """
+UPDATE destination SET place = NULL WHERE kind = 'axis' AND place LIKE '/%';
+"""
+
+APART = """
+CREATE INDEX transfer_apart ON transfer (id)
+    WHERE state = 'confirmed' AND failure IS NOT NULL;
+"""
+
 ERASING = """
 ALTER TABLE file ADD COLUMN retries INTEGER;  -- readings that failed; NULL: not known
 
@@ -224,5 +235,7 @@ BEGIN SELECT RAISE (ABORT, 'what was erased is never forgotten'); END;
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", FIRST),
     ("0002_configured", CONFIGURED),
+    ("0003_axis_place", AXIS_PLACE),
+    ("0004_apart", APART),
     ("0005_erasing", ERASING),
 )

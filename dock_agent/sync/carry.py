@@ -30,7 +30,7 @@ from dock_agent.store.confirmations import Confirmed, confirm
 from dock_agent.store.db import transaction
 from dock_agent.store.destinations import DestinationRow
 from dock_agent.store.transfers import Step, Transfer
-from dock_agent.sync.contact import Contact
+from dock_agent.sync.contact import Contact, is_elsewhere
 from dock_agent.sync.destination import (
     Acknowledged,
     Confirmation,
@@ -123,6 +123,8 @@ class Carrier:
         done = destination.send(item, self._known(errand), beat.remember)
         echo = errand.lane.least is not Proof.READ_BACK
         told = destination.confirm(item, done, sent=echo)
+        if is_elsewhere(errand.before, errand.lane.where()):
+            raise NotTaken("its place changed meanwhile: nobody knows where it went")
         self.contact.tryout.learn(errand.conn, transfer.destination, destination)
         return self._believed(errand, item, told)
 
@@ -147,7 +149,8 @@ class Carrier:
 
     def _confirm(self, errand: Errand, told: Confirmation) -> Outcome:
         conn, transfer, at = errand.conn, errand.transfer, self.clock.now()
-        proof = Confirmed(told.proof, told.digest, told.etag, told.version)
+        also = told.etag, told.version, told.apart
+        proof = Confirmed(told.proof, told.digest, *also)
         with transaction(conn):
             confirm(conn, transfer, proof, at)
             destinations.took(conn, transfer.destination)
@@ -231,6 +234,8 @@ class _Beat:
     errand: Errand
     last_ns: int = field(init=False)
     sent: int = field(init=False)
+    kept: frozenset[Acknowledged] = field(init=False, default=frozenset())
+    generation: int = field(init=False, default=0)  # that `kept` is of
 
     def __post_init__(self) -> None:
         self.last_ns = self.carrier.clock.now().monotonic_ns
@@ -254,7 +259,7 @@ class _Beat:
     def remember(self, progress: Progress) -> None:
         """Commit how far the upload is, and renew the lease."""
         conn, transfer = self.errand.conn, self.errand.transfer
-        parts = tuple((part.number, part.etag) for part in progress.parts)
+        parts = tuple((part.number, part.etag) for part in self._new(progress))
         step = Step(progress.upload, progress.generation, parts, progress.sent)
         with transaction(conn):
             transfers.remember(conn, transfer, step)
@@ -262,6 +267,13 @@ class _Beat:
                 destinations.took(conn, transfer.destination)
             transfers.renew(conn, transfer, self.carrier.clock.now().utc + LEASE)
         self.sent = max(self.sent, progress.sent)
+        self.kept, self.generation = frozenset(progress.parts), progress.generation
+
+    def _new(self, progress: Progress) -> list[Acknowledged]:
+        """Return the parts that are not kept yet: a file of many has many steps."""
+        if progress.generation != self.generation:
+            return list(progress.parts)
+        return [part for part in progress.parts if part not in self.kept]
 
 
 def require_vault(vault: Path) -> None:

@@ -19,7 +19,8 @@ from dock_agent.store.destinations import DestinationRow, Silence
 from dock_agent.sync.destination import Destination
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.link import MOVES, LinkMove
-from dock_agent.sync.policy import next_attempt, resting
+from dock_agent.sync.policy import EVERYTHING, next_attempt, resting
+from dock_agent.sync.transport.words import line_of
 from dock_agent.sync.tryout import NOTHING, Tryout
 
 log = logging.getLogger(__name__)
@@ -49,11 +50,12 @@ class Contact:
 
         `where` is where it is now.
         """
-        if _is_elsewhere(row, where):
+        if is_elsewhere(row, where):
             return True
         times = [t for t in (row.last_success, row.last_failure) if t is not None]
         at = self.clock.now()
-        fresh = bool(times) and abs(at.utc - max(times)) < ASK_EVERY
+        # One of them may lie years ahead: the clock was set back since.
+        fresh = any(abs(at.utc - t) < ASK_EVERY for t in times)
         return row.link not in UP or not fresh or not self._was_seen(row.name, at)
 
     def ask(
@@ -63,10 +65,11 @@ class Contact:
         lane: Lane,
         *,
         metered: bool,
-    ) -> None:
+    ) -> bool:
         """Probe it, and see that it is the place it was. Raises as a destination.
 
         `row` is what was known of it when it was found that it has to be asked.
+        Returns False while another thread still tries a new place: it gets nothing.
         """
         name, where = row.name, lane.where()
         lane.destination.probe()
@@ -74,11 +77,15 @@ class Contact:
         self._same_place(conn, row, lane.destination)
         if where is not None and where != row.place:  # by its marker it is the same
             row = self._moved(conn, row, where)
-        free = not metered or lane.policy.metered == "all"  # a try moves some bytes
-        if free and self.tryout.is_due(row):
+        # A try moves some bytes, of none that are in a hurry.
+        allowed = lane.policy.allowed(self.clock.now().utc, metered=metered)
+        if allowed.priorities == EVERYTHING and self.tryout.is_due(row):
             self.tryout.run(conn, lane, row)
+        elif name in self.tryout.trying and row.last_success is None:
+            return False
         self.asked[name] = self.clock.now().monotonic_ns
         self.answered(conn, row, metered=metered)
+        return True
 
     def answered(
         self, conn: sqlite3.Connection, before: DestinationRow, *, metered: bool
@@ -124,12 +131,18 @@ class Contact:
     def _moved(
         self, conn: sqlite3.Connection, row: DestinationRow, where: str
     ) -> DestinationRow:
-        """Remember another address; what answers there may do other things."""
+        """Remember another address; what answers there may do other things.
+
+        Another thread may have found it meanwhile: it is told of once.
+        """
         with transaction(conn):
+            now = destinations.get(conn, row.name)
+            if now.place == where:
+                return replace(row, place=where, capabilities=now.capabilities)
             destinations.moved(conn, row.name, where, self.clock.now())
             destinations.learnt(conn, row.name, NOTHING)
         self.tryout.tried.pop(row.name, None)
-        return replace(row, capabilities=NOTHING)
+        return replace(row, place=where, capabilities=NOTHING)
 
     def _again(
         self, row: DestinationRow, at: Instant, error: SyncError, tries: int
@@ -176,20 +189,24 @@ def require_place(row: DestinationRow, destination: Destination) -> None:
     """Raise `Barred` unless it is the place that it was."""
     found = destination.marker()
     if row.marker not in {None, found}:
-        told = "its marker is gone" if found is None else f"its marker is {found}"
-        raise Barred(f"this is not the place it was: {told}, not {row.marker}")
+        told = "gone" if found is None else line_of(found)
+        raise Barred(
+            f"this is not the place it was: its marker is {told}, not {row.marker}"
+        )
 
 
-def _is_elsewhere(row: DestinationRow, where: str | None) -> bool:
+def is_elsewhere(row: DestinationRow, where: str | None) -> bool:
+    """Whether a destination is now at another place than the one it was seen at."""
     return None not in {row.place, where} and row.place != where
 
 
 def _require_known(row: DestinationRow, where: str | None) -> None:
     """Raise `Barred` where nothing tells whether another address is the same place."""
-    if row.marker is None and row.last_success and _is_elsewhere(row, where):
+    if row.marker is None and row.last_success and is_elsewhere(row, where):
         raise Barred(
             f"it is at {where} now, and was at {row.place}; there is no marker that"
-            " tells whether that is the same place: give the new one a new name"
+            " tells whether that is the same place: give the new one a new name, or"
+            f" say that it is: dock-agent destinations same-place {row.name}"
         )
 
 

@@ -100,12 +100,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """The destination's own word that it has the whole object."""
+    """The destination's own word that it has the whole object.
+
+    `apart`: it has it, but not where it belongs: why, for a person to know.
+    """
 
     proof: Proof
     digest: Digest
     etag: str = ""
     version: str = ""
+    apart: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,8 +71,10 @@ class Meter:
         """Return what counts bytes that move this way."""
 
         def count(count: int) -> None:
-            second = self._second()
-            tally = self._tallies.setdefault(threading.get_ident(), _Tally())
+            second, me = self._second(), threading.get_ident()
+            tally = self._tallies.get(me)
+            if tally is None:  # no other thread makes it
+                tally = self._tallies[me] = _Tally()
             tally.add(way, count, second)
             if tally.told != second:
                 tally.told = second

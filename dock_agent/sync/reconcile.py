@@ -27,6 +27,17 @@ AT_A_TIME = 20  # objects
 
 
 @dataclass(frozen=True, slots=True)
+class _Seen:
+    """Why an object is not there any more: None unless that is known.
+
+    `etag` is its new one, where it has one and the bytes were proved.
+    """
+
+    gone: str | None = None
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reconciler:
     """Looks at what was confirmed. `moved` hears of bytes that are read again."""
 
@@ -51,46 +62,43 @@ class Reconciler:
         found = orders.longest_unasked(conn, name, now, every, count)
         gone = 0
         for transfer in found:
-            reason = self._reason(conn, lane, transfer)
-            if reason is not None:  # gone with its place, perhaps, and not lost
+            seen = self._seen(conn, lane, transfer)
+            if seen.gone is not None:  # gone with its place, perhaps, and not lost
                 require_place(destinations.get(conn, name), lane.destination)
             with transaction(conn):
-                if reason is None:
-                    orders.looked(conn, [transfer.id], self.clock.now())
+                if seen.gone is None:
+                    orders.looked(conn, transfer.id, seen.etag, self.clock.now())
                 else:
-                    orders.missed(conn, transfer, reason, self.clock.now())
+                    orders.missed(conn, transfer, seen.gone, self.clock.now())
                     gone += 1
         return len(found), gone
 
-    def _reason(
-        self, conn: sqlite3.Connection, lane: Lane, transfer: Transfer
-    ) -> str | None:
-        """Return why an object is not there any more; None unless that is known."""
+    def _seen(self, conn: sqlite3.Connection, lane: Lane, transfer: Transfer) -> _Seen:
         item = named(conn, self.vault, transfer, self.moved)
         handle = Progress(transfer.upload, transfer.generation, (), transfer.sent)
         try:
             told = lane.destination.look(item, handle)
             return self._judged(lane, transfer, (item, handle, told))
         except NotTaken:
-            return None  # nobody can say: nothing is known to be lost
+            return _Seen()  # nobody can say: nothing is known to be lost
         except (Barred, Refused):
             lane.destination.probe()  # of the place, or of this object alone?
-            return None
+            return _Seen()
         except (FixityError, VaultUnread) as error:  # other bytes, and ours to blame
-            return f"it has other bytes there, and here: {error}"
+            return _Seen(f"it has other bytes there, and here: {error}")
 
     @staticmethod
     def _judged(
         lane: Lane, transfer: Transfer, seen: tuple[Object, Progress, Look | None]
-    ) -> str | None:
+    ) -> _Seen:
         item, handle, told = seen
         if told is None:
-            return "it is no longer there"
+            return _Seen("it is no longer there")
         if told.size != transfer.size:
-            return f"it has {told.size} bytes there, not {transfer.size}"
+            return _Seen(f"it has {told.size} bytes there, not {transfer.size}")
         if not (told.etag and transfer.etag) or told.etag == transfer.etag:
-            return None
+            return _Seen()
         proof = lane.destination.confirm(item, handle)
         if proof is None or proof.proof is Proof.NONE:
-            return "it has other bytes there"
-        return None
+            return _Seen("it has other bytes there")
+        return _Seen(etag=told.etag)  # or all of it would be read again each day

@@ -29,10 +29,14 @@ NOTHING = "{}"  # is known, as the store has it
 
 @dataclass(frozen=True, slots=True)
 class Tryout:
-    """Tries places. `tried` is when each was last, on the clock that never steps."""
+    """Tries places. `tried` is when each was last, on the clock that never steps.
+
+    `trying` are those that a thread tries just now.
+    """
 
     clock: Clock
     tried: dict[DestinationName, int] = field(default_factory=dict)
+    trying: set[DestinationName] = field(default_factory=set)
 
     def is_due(self, row: DestinationRow) -> bool:
         """Whether nothing is known of a place, or nothing that is still new."""
@@ -53,13 +57,16 @@ class Tryout:
         given up for it: all that is sent there is proved.
         """
         self.tried[row.name] = self.clock.now().monotonic_ns
+        self.trying.add(row.name)
         try:
             log.info("place tried name=%s %s", row.name, lane.destination.check())
         except SyncError as error:
             if isinstance(error, Barred) and row.last_success is None:
-                del self.tried[row.name]
+                self.tried.pop(row.name, None)  # another thread may have tried, too
                 raise
             log.warning("place not tried name=%s %s", row.name, error)
+        finally:
+            self.trying.discard(row.name)
         self.learn(conn, row.name, lane.destination)
 
     def learn(

@@ -92,9 +92,14 @@ class Worker:
             self.fill(conn, name)
 
     def fill(self, conn: sqlite3.Connection, name: DestinationName) -> None:
-        """Queue what was sealed by an agent that does not know this destination."""
+        """Queue what was sealed by an agent that does not know this destination.
+
+        Nothing, for one that was left out by whoever started later than we did.
+        """
         at = self.clock.now()
         self.filled[name] = at.monotonic_ns
+        if not destinations.get(conn, name).configured:
+            return
         count = backfill(conn, self.vault, name, at)
         if count:
             log.info("queued for a destination name=%s dockings=%d", name, count)
@@ -108,13 +113,9 @@ class Worker:
             return Outcome.IDLE
         metered = self.network.is_metered()
         if self.contact.is_due(row, lane.where()):
-            try:
-                self.contact.ask(conn, row, lane, metered=metered)
-            except Stopping:
-                return Outcome.IDLE
-            except SyncError as error:
-                self.contact.failed(conn, name, error)
-                return Outcome.POSTPONED
+            ended = self._asked(conn, row, lane, metered=metered)
+            if ended is not None:
+                return ended
         now = self.clock.now().utc  # to ask may have taken minutes
         allowed = lane.policy.allowed(now, metered=metered)
         lane.limit(allowed.rate)
@@ -129,6 +130,24 @@ class Worker:
         if transfer is None:
             return Outcome.IDLE
         return self.carrier.carry(Errand(conn, transfer, lane, metered, before))
+
+    def _asked(
+        self,
+        conn: sqlite3.Connection,
+        row: DestinationRow,
+        lane: Lane,
+        *,
+        metered: bool,
+    ) -> Outcome | None:
+        """Ask a destination; return what the step comes to if nothing may be sent."""
+        try:
+            ready = self.contact.ask(conn, row, lane, metered=metered)
+        except Stopping:
+            return Outcome.IDLE
+        except SyncError as error:
+            self.contact.failed(conn, row.name, error)
+            return Outcome.POSTPONED
+        return None if ready else Outcome.IDLE
 
     def _is_to_wait(self, row: DestinationRow) -> bool:
         """Whether nothing goes there now.

@@ -4,6 +4,7 @@ The sending process is another one than the agent. It leaves its word in the sto
 it dies, its last word stays there, and must not be shown as if it still held.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dock_agent.clock import stamp
@@ -15,6 +16,7 @@ from dock_agent.watch.status import LEFT_OUT, Link, Sends
 
 QUIET = timedelta(minutes=5)  # it has a word each minute, or says until when it rests
 LATELY = timedelta(minutes=1)  # a rate is measured each quarter of it while bytes move
+A_WEEK = timedelta(days=8)  # windows are of weekdays
 UP = frozenset({LinkState.ONLINE, LinkState.METERED})
 
 
@@ -28,8 +30,8 @@ def link(config: Config, row: DestinationRow, now: datetime, waiting: int = 0) -
     silent = last is not None and not is_heard(row, now)
     state = LinkState.UNKNOWN if silent else row.link
     fresh = row.goodput_at is not None and abs(now - row.goodput_at) <= LATELY
-    sends, changes_at = _allowed(config, row, now)
-    if sends is Sends.REMOVED:
+    terms = _terms(config, row, now)
+    if terms.sends is Sends.REMOVED:
         return Link(
             name=row.name,
             kind=row.kind,
@@ -38,7 +40,7 @@ def link(config: Config, row: DestinationRow, now: datetime, waiting: int = 0) -
             last_success=_text(row.last_success),
             last_failure=_text(row.last_failure),
             failure=None,
-            sends=sends,
+            sends=terms.sends,
             waiting=waiting,
         )
     return Link(
@@ -52,8 +54,9 @@ def link(config: Config, row: DestinationRow, now: datetime, waiting: int = 0) -
         try_after=_text(row.try_after),
         paused=row.paused,
         goodput=row.goodput if fresh and state in UP else None,
-        sends=sends,
-        changes_at=_text(changes_at),
+        sends=terms.sends,
+        changes_at=_text(terms.until),
+        costs=terms.costs,
         waiting=waiting,
     )
 
@@ -72,16 +75,51 @@ def _words(row: DestinationRow) -> tuple[datetime | None, ...]:
     return row.last_success, row.last_failure, row.goodput_at
 
 
-def _allowed(
-    config: Config, row: DestinationRow, now: datetime
-) -> tuple[Sends, datetime | None]:
-    """Return what the configuration lets go there now, and when that changes."""
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What may go now; `until` is when that changes, None: not by a window."""
+
+    sends: Sends
+    until: datetime | None = None
+    costs: bool = False
+
+
+def _terms(config: Config, row: DestinationRow, now: datetime) -> _Terms:
+    """Return what the configuration lets go there now.
+
+    Whoever was started last has the newest configuration, and tells the store whether
+    it is left out; of the windows of one that is not in ours, nothing is known.
+    """
+    if not row.configured:
+        return _Terms(Sends.REMOVED)
     for table in config.destinations:
-        if table.name == row.name and row.configured:
+        if table.name == row.name:
             metered = row.link is LinkState.METERED
-            allowed = Policy.of(table, config.zone).allowed(now, metered=metered)
-            return Sends.of(len(allowed.priorities)), allowed.until
-    return Sends.REMOVED, None
+            return _allowed(Policy.of(table, config.zone), now, metered=metered)
+    return _Terms(Sends.ALL)
+
+
+def _allowed(policy: Policy, now: datetime, *, metered: bool) -> _Terms:
+    allowed = policy.allowed(now, metered=metered)
+    sends, until = Sends.of(len(allowed.priorities)), allowed.until
+    if sends is Sends.ALL:
+        return _Terms(sends, until)
+    if metered and _is_the_same_in_each_window(policy):
+        return _Terms(sends, costs=True)
+    while until is not None and until <= now + A_WEEK:
+        later = policy.allowed(until, metered=metered)
+        if later.priorities != allowed.priorities:
+            break
+        until = later.until  # nothing changed: another window, or the clock did
+    free = policy.allowed(now, metered=False)
+    return _Terms(sends, until, costs=free.priorities != allowed.priorities)
+
+
+def _is_the_same_in_each_window(policy: Policy) -> bool:
+    """Whether what goes over a link that costs is so whatever the windows say."""
+    return policy.metered == "nothing" or (
+        policy.metered == "marked" and policy.marked_pass
+    )
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -6,6 +6,7 @@ The page and `dock-agent status` say it alike; what is between backquotes is a c
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 from zoneinfo import ZoneInfo
 
 from dock_agent.clock import unstamp
@@ -76,24 +77,31 @@ def is_untried(link: Link) -> bool:
 def _said(seen: _Seen) -> tuple[str, str]:
     link = seen.link
     if link.sends is Sends.REMOVED:
-        return _left_out(link)
+        return left_out(link.name, link.waiting)
     if link.paused:
         return (
             "A person holds it back: nothing is sent there.",
-            f"`dock-agent destinations resume {link.name}` lets it go on.",
+            f"`dock-agent destinations resume {quote(link.name)}` lets it go on.",
         )
     return SENTENCES[LinkState(link.state)](seen)
 
 
-def _left_out(link: Link) -> tuple[str, str]:
-    if not link.waiting:
+def left_out(name: str, waiting: int) -> tuple[str, str]:
+    """Say what waits for a destination that is left out, and what to do about it."""
+    if not waiting:
         return "Nothing waits for it.", ""
-    count = "1 file waits" if link.waiting == 1 else f"{link.waiting} files wait"
-    told = f"{count} for it. Put it back into the configuration,"
-    return told, f"or `dock-agent destinations withdraw {link.name}` gives that up."
+    count = "1 file waits" if waiting == 1 else f"{waiting} files wait"
+    order = f"dock-agent destinations withdraw {quote(name)} --by WHO --why REASON"
+    return (
+        f"{count} for it.",
+        f"Put it back into the configuration, or `{order}` gives that up.",
+    )
 
 
-IS_IT_RUNNING = "Is `dock-agent sync` running? `systemctl status dock-sync` tells."
+IS_IT_RUNNING = (
+    "Is `dock-agent sync` running, and was it started after the configuration was"
+    " changed last? `systemctl status dock-sync` tells."
+)
 LOOK = "Check cable, router and name; `dock-agent destinations test` says more."
 SIGN_IN = "Sign in to the network, or ask for the station to be let through."
 MEND = "Mend what it says: the key, the bucket, the place, or its room."
@@ -108,7 +116,8 @@ def _unknown(seen: _Seen) -> tuple[str, str]:
 
 
 def _offline(seen: _Seen) -> tuple[str, str]:
-    return f"It has not answered{seen.for_how_long()}{_because(seen)}.", LOOK
+    # Not "not answered": a busy one does, and says so.
+    return f"Nothing has gone there{seen.for_how_long()}{_because(seen)}.", LOOK
 
 
 def _captive(seen: _Seen) -> tuple[str, str]:
@@ -125,14 +134,15 @@ def _online(seen: _Seen) -> tuple[str, str]:
     link = seen.link
     if link.sends is Sends.ALL:
         return "", ""
-    why = "The link costs" if link.state is LinkState.METERED else "Its window is shut"
+    why = "The link costs" if link.costs else "Its window is shut"
     what = "nothing goes" if link.sends is Sends.NOTHING else "only marked files go"
     until = f" until {seen.moment(link.changes_at)}" if link.changes_at else ""
     return f"{why}: {what}{until}.", ""
 
 
 def _because(seen: _Seen) -> str:
-    failure = seen.link.failure
+    # What a server said may hold a backquote, and must not be drawn as a command.
+    failure = (seen.link.failure or "").replace("`", "'")
     return f" ({failure})" if failure else ""
 
 

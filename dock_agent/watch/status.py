@@ -74,6 +74,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     A link that is not known may have been: then nothing was heard of the sending
     process since `since`. `goodput` is bytes a second both ways, in the last minute;
     `try_after` until when it rests; `changes_at` when a window opens or closes;
+    `costs`: it is the link's cost that keeps something back, and no window;
     `waiting` is how many objects wait for it. `state` is a `LinkState`, or `LEFT_OUT`.
     """
 
@@ -90,6 +91,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 0
     sends: Sends = Sends.ALL
     changes_at: str | None = None
+    costs: bool = False
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,17 +160,6 @@ def bay_status(bay: Bay, since: datetime, eta_s: float | None) -> BayStatus:
         code=bay.code,
         reason=bay.reason,
         since=stamp(since),
-    )
-
-
-def left_out(name: str, waiting: int) -> str:
-    """Say what waits for a destination that is left out, and what to do about it."""
-    if not waiting:
-        return "not configured any more; nothing waits for it"
-    count = "1 file waits" if waiting == 1 else f"{waiting} files wait"
-    return (
-        f"not configured any more: {count} for it. Put it back into the"
-        f" configuration, or `dock-agent destinations withdraw {name}`"
     )
 
 

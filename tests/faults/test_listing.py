@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -236,8 +237,9 @@ def test_a_file_that_others_may_still_write_is_looked_at_again_later(
         if not waits:
             (source / "DCIM/1.MP4").write_bytes(b"another length")
         waits.append(seconds)
+        threading.Event().wait(seconds)
 
-    bench.offload(job, wait=grow, rest=0.2)
+    bench.offload(job, wait=grow, rest=2.0)  # longer than the copying takes
 
     assert waits != []
     assert bench.docking(job.docking).state is DockingState.FAULT

@@ -34,7 +34,8 @@ import fcntl
 with open("/dev/urandom", "wb", 0) as pool:
     pool.write(bytes.fromhex("{chance}"))
     fcntl.ioctl(pool, {reseed})'"""
-PIECE = 1 << 18
+PIECE = 1 << 18  # bytes of an archive that go into the guest at a time
+ALIKE = 3
 NINE_P = "trans=virtio,version=9p2000.L,msize=262144,ro"
 
 
@@ -207,8 +208,9 @@ class Guest:
 
     def _saved(self, extra: Extra, timeout: float) -> Path:
         """Return a guest that has booted, saved; make it first if it is new."""
-        name = digest(self._image.folder.name, self.hardware, *extra.names)
-        kept = CACHE / f"saved-{name}"
+        *before, last = ("", *extra.names)
+        stem = f"saved-{digest(self._image.folder.name, self.hardware, *before)}"
+        kept = CACHE / f"{stem}-{digest(last)}"
         if not kept.exists():
             if extra.base is None:
                 self._make_disks()
@@ -219,6 +221,7 @@ class Guest:
                 self._go_on(self._saved(extra.base, timeout), timeout)
             extra.put(self)
             self._save(kept)
+            _forget_older(stem)
         return kept
 
     def _note_before(self) -> None:
@@ -257,6 +260,13 @@ class Guest:
         run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, root)
         size = f"{self.hardware.data_mib}M"
         run("mke2fs", "-q", "-F", "-t", "ext4", "-L", "dockdata", data, size)
+
+
+def _forget_older(stem: str) -> None:
+    """Keep the newest of what was saved alike: each is some 250 MB."""
+    alike = sorted(CACHE.glob(f"{stem}-*"), key=lambda path: path.stat().st_mtime)
+    for kept in alike[:-ALIKE]:
+        shutil.rmtree(kept)
 
 
 MakeGuest = Callable[..., Guest]

@@ -342,7 +342,7 @@ def test_a_destination_that_takes_nothing_is_told_of_with_why_and_what_to_do(
     said = here.agent("status")
 
     assert "Link nas: unknown. Nobody has tried to reach it yet." in untried.out
-    assert "Link nas: offline. It has not answered for under 1 min (" in said.out
+    assert "Link nas: offline. Nothing has gone there for under 1 min (" in said.out
     assert "`dock-agent destinations test` says more." in said.out
 
 

@@ -1,21 +1,26 @@
 """What a person asks and orders about destinations: what is printed, how it ends."""
 
 import json
+import re
+import shlex
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from dock_agent.clock import SystemClock
+from dock_agent.errors import HeldBack, LeftOut, NotAllowed
 from dock_agent.recording import DestinationName
-from dock_agent.store import custody
+from dock_agent.store import custody, destinations
 from dock_agent.store.db import connect, transaction
 from dock_agent.store.transfers import NewTransfer, add
+from dock_agent.watch.spoken import left_out
 from support.books import DIGEST
 from support.cards import card
 from support.programs import Site, site
+from web_status.overview import MEANS
 
-LEFT_OUT = "not configured any more: 10 files wait for it. Put it back"
+STRANDED = "not configured any more. 10 files wait for it. Put it back"
 ORDER = ("--by", "A. Chief", "--why", "the NAS was scrapped")
 NAS = DestinationName("nas")
 
@@ -44,6 +49,28 @@ def withdrawn(here: Site) -> None:
     assert here.agent(*order).code == 0
 
 
+def told_commands() -> set[str]:
+    """Return the commands that the page and the errors name, ids and names filled in.
+
+    Those that run until they are stopped are not among them.
+    """
+    told = [*MEANS.values(), *left_out("nas", 1), HeldBack.hint, LeftOut.hint]
+    named = {each for text in told for each in re.findall("`(dock-agent .+?)`", text)}
+    whole = {each.replace("NAME", "nas").replace("ID", "1") for each in named}
+    return {each for each in whole if each != "dock-agent sync"}
+
+
+@pytest.mark.parametrize("command", sorted(told_commands()))
+def test_what_a_person_is_told_to_run_can_be_run_as_it_is_told(
+    here: Site, command: str
+) -> None:
+    here.agent("sync", "--once")
+
+    said = here.agent(*shlex.split(command)[1:])
+
+    assert said.code in {0, NotAllowed.exit_code}
+
+
 # ---- a destination that is left out ------------------------------------------
 
 
@@ -56,7 +83,7 @@ def test_sync_does_not_end_well_while_files_wait_for_what_is_left_out(
 
     assert said.code == 40
     assert said.json == {"confirmed": 0, "waiting": 10, "refused": 0}
-    assert f"nas: {LEFT_OUT}" in said.err
+    assert f"nas: {STRANDED}" in said.err
     assert "destinations withdraw nas" in said.err
     assert "that the configuration no longer names" in said.err
     assert "by itself" not in said.err
@@ -70,7 +97,7 @@ def test_an_agent_that_starts_tells_of_what_is_left_out_before_any_sync_does(
 
     here.agent("import", str(other), "--camera", "KT-Z1:42")
 
-    assert f"nas: directory, {LEFT_OUT}" in here.agent("destinations", "list").out
+    assert f"nas: directory, {STRANDED}" in here.agent("destinations", "list").out
 
 
 def test_status_and_lists_say_what_waits_for_what_is_left_out(here: Site) -> None:
@@ -83,7 +110,7 @@ def test_status_and_lists_say_what_waits_for_what_is_left_out(here: Site) -> Non
     (row,) = here.agent("destinations", "list", "--json").json
 
     assert "Link nas: not configured any more. 10 files wait for it." in status.out
-    assert f"nas: directory, {LEFT_OUT}" in listed.out
+    assert f"nas: directory, {STRANDED}" in listed.out
     assert facts["links"][0]["state"] == "not configured"
     assert facts["queue"]["waiting"] == facts["queue"]["stranded"] == 10
     assert (row["configured"], row["link"], row["waiting"]) == (False, "unknown", 10)
@@ -277,3 +304,55 @@ def test_nothing_to_list_is_said_so(here: Site) -> None:
     assert here.agent("transfers", "list").out == "Nothing waits.\n"
     said = here.agent("transfers", "list", "--state", "refused")
     assert said.out == "Nothing is refused.\n"
+
+
+# ---- a place that is reached in another way ----------------------------------
+
+
+def test_a_person_says_that_a_place_without_a_marker_is_the_one_it_was(
+    here: Site,
+) -> None:
+    elsewhere(here, marker=None)
+    order = ("destinations", "same-place", "nas", "--by", "A. Chief", "--why", "DNS")
+
+    said = here.agent(*order)
+
+    assert said.code == 0
+    assert "nas is taken for the place it was" in said.out
+    with closing(connect(here.root / "store.db")) as conn:
+        row = destinations.get(conn, NAS)
+        told = [json.loads(line) for line in custody.log(conn).splitlines()][-2:]
+    assert (row.place, row.capabilities) == (str(here.root / "nas"), "{}")
+    assert [line["kind"] for line in told] == ["order", "destination moved"]
+    assert (told[0]["actor"], told[0]["facts"]["reason"]) == ("A. Chief", "DNS")
+    assert told[1]["facts"]["marked"] is False
+
+
+@pytest.mark.parametrize(
+    ("marker", "order", "why"),
+    [
+        ("01ID", ("--by", "A. Chief", "--why", "DNS"), "has a marker"),
+        (None, ("--by", " ", "--why", "DNS"), "who gives it, and why"),
+    ],
+)
+def test_nobody_says_so_against_a_marker_or_without_a_name(
+    here: Site, marker: str | None, order: tuple[str, ...], why: str
+) -> None:
+    elsewhere(here, marker)
+
+    said = here.agent("destinations", "same-place", "nas", *order)
+
+    assert said.code == 50
+    assert why in said.err
+    with closing(connect(here.root / "store.db")) as conn:
+        assert destinations.get(conn, NAS).place == "/elsewhere"
+
+
+def elsewhere(here: Site, marker: str | None) -> None:
+    """Remember `nas` as it was reached before, and what it was found to do."""
+    with closing(connect(here.root / "store.db")) as conn, transaction(conn):
+        conn.execute(
+            "UPDATE destination SET place = '/elsewhere', marker = ?,"
+            " capabilities = '{\"objects\":true}' WHERE name = 'nas'",
+            (marker,),
+        )

@@ -423,6 +423,25 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_destinations(
     assert found == [("a", 1), ("b", 0)]
 
 
+def test_an_axis_place_of_an_older_station_is_known_by_its_account_from_now_on(
+    older: Path,
+) -> None:
+    account = "https://evidence.example/auth 0123456789abcdef"
+    with closing(sqlite3.connect(older, isolation_level=None)) as conn:
+        conn.executemany(
+            "INSERT INTO destination (name, kind, place, link)"
+            " VALUES (?, ?, '/etc/dock-agent/it', 'online')",
+            [("axis", "axis"), ("nas", "directory")],
+        )
+
+    with closing(connect(older, create=True)) as conn, transaction(conn):
+        destinations.ensure(conn, DestinationName("axis"), "axis", account)
+        destinations.ensure(conn, NAS, "directory", "/mnt/other")
+        places = {row.name: row.place for row in destinations.every(conn)}
+
+    assert places == {"a": None, "axis": account, "nas": "/etc/dock-agent/it"}
+
+
 def test_an_older_database_is_said_to_be_one_by_whoever_only_reads(older: Path) -> None:
     with pytest.raises(StoreError, match="older version"), reading(older) as conn:
         destinations.every(conn)

@@ -426,3 +426,35 @@ def test_the_key_is_in_no_error(server: AxisServer, tmp_path: Path) -> None:
         destination.probe()
 
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", [Reply(500), Reply(403), Reply(200), Reply(302)])
+def test_a_signature_in_the_address_is_in_no_error(
+    server: AxisServer, tmp_path: Path, said: Reply
+) -> None:
+    signed = server.uri + "?sig=s3cret"
+    file = server.write(tmp_path, AuthenticationTokenURI=[signed])
+
+    with (
+        faulty(server, lambda request: said if "auth" in request.path else None),
+        closing(axis(file)) as destination,
+        pytest.raises(DockError) as caught,
+    ):
+        destination.probe()
+
+    assert "s3cret" not in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)
+
+
+def test_where_it_sends_us_is_told_without_a_secret(
+    server: AxisServer, tmp_path: Path
+) -> None:
+    server.storage = "http://me:s3cret@10.0.0.1/v1?sig=s3cret"
+
+    with (
+        closing(axis(server.write(tmp_path))) as destination,
+        pytest.raises(Barred, match=r"http://10\.0\.0\.1/v1, which") as caught,
+    ):
+        destination.probe()
+
+    assert "s3cret" not in str(caught.value)

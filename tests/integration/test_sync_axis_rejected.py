@@ -75,6 +75,7 @@ def test_rejected_footage_is_kept_apart_whole_and_proved(
 
     assert told is not None
     assert (told.proof, told.digest) == (Proof.READ_BACK, sent.digest)
+    assert told.apart == f"the place rejected it: {rejects(server)[0]}"
     blob = apart(server, sent)
     assert blob.data == file(sent).read_bytes()
     assert blob.told["rejectedcontentoriginalcontainer"] == where.container

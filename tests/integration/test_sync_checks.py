@@ -1,12 +1,14 @@
 """What a place checks itself is found out at the first contact, and seldom again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from dock_agent.config_tables import Window
 from dock_agent.errors import (
     Barred,
     Busy,
@@ -18,6 +20,7 @@ from dock_agent.errors import (
     Unreachable,
 )
 from dock_agent.recording import LinkState, Proof
+from dock_agent.sync.carry import Outcome
 from dock_agent.sync.destination import NOTHING_KNOWN, Destination
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.policy import Policy
@@ -204,5 +207,122 @@ def test_over_a_link_that_costs_a_place_is_tried_where_everything_may_go(
     lanes = {CLOUD: Lane(tried, Policy(ZoneInfo("UTC"), metered=metered))}
 
     Worker(bench.queue.vault, lanes, bench.clock, COSTLY).run_once(bench.conn)
+
+    assert tried.times == times
+
+
+# ---- where several threads try a place at once -------------------------------
+
+
+class Meanwhile(Tried):
+    """A place at which something happens, once, while it is first tried."""
+
+    def __init__(
+        self,
+        inner: Destination,
+        other: Callable[[], object],
+        error: SyncError | None = None,
+    ) -> None:
+        super().__init__(inner, error)
+        self.other: Callable[[], object] | None = other
+
+    def check(self) -> str:
+        other, self.other = self.other, None
+        if other is not None:
+            other()
+        return super().check()
+
+
+def test_two_threads_that_find_a_new_place_unusable_both_let_it_rest(
+    bench: Outbox,
+) -> None:
+    bench.queue.docking(1, [10])
+
+    def other() -> None:
+        with pytest.raises(Barred):
+            worker.contact.tryout.run(bench.conn, lane, bench.row())
+
+    tried = Meanwhile(bench.cloud, other, Barred("it gives nothing back"))
+    worker = bench.through(tried)
+    lane = worker.lanes[CLOUD]
+
+    outcome = worker.step(bench.conn, CLOUD)
+
+    assert outcome is Outcome.POSTPONED
+    assert (tried.times, bench.link()) == (2, LinkState.BARRED)
+
+
+@pytest.mark.parametrize("error", [None, Barred("it gives nothing back")])
+def test_a_new_place_gets_nothing_while_another_thread_still_tries_it(
+    bench: Outbox, error: SyncError | None
+) -> None:
+    bench.queue.docking(1, [10, 20])
+    outcomes = []
+
+    def other() -> None:
+        outcomes.append(worker.step(bench.conn, CLOUD))
+
+    worker = bench.through(Meanwhile(bench.cloud, other, error))
+    worker.step(bench.conn, CLOUD)
+
+    assert outcomes == [Outcome.IDLE]
+    assert len(bench.cloud.objects) == (error is None)
+
+
+def test_a_place_that_has_worked_is_sent_to_while_another_thread_tries_it_again(
+    bench: Outbox,
+) -> None:
+    bench.queue.docking(1, [10])
+    bench.worker.run_once(bench.conn)
+    bench.queue.docking(2, [10, 20])
+    bench.clock.advance(EVERY + DAY)
+    outcomes = []
+
+    def other() -> None:
+        outcomes.append(worker.step(bench.conn, CLOUD))
+
+    worker = bench.through(Meanwhile(bench.cloud, other))
+    worker.step(bench.conn, CLOUD)
+
+    assert outcomes == [Outcome.CONFIRMED]
+
+
+def test_threads_that_find_another_address_at_once_tell_of_it_and_try_it_once(
+    bench: Outbox,
+) -> None:
+    old = bench.through(bench.cloud, where=lambda: "https://old/")
+    old.begin(bench.conn, {CLOUD: "s3"})
+    old.run_once(bench.conn)
+    bench.queue.docking(1, [10, 20])
+    others: list[Worker] = []
+
+    class Slow(Tried):
+        def probe(self) -> None:
+            super().probe()
+            while others:
+                others.pop().step(bench.conn, CLOUD)
+
+    tried = Slow(bench.cloud)
+    worker = bench.through(tried, where=lambda: "https://new/")
+    others.append(worker)
+    worker.step(bench.conn, CLOUD)
+
+    assert len(bench.told("destination moved")) == 1
+    assert tried.times == 1
+    assert known(bench.row()).asked_at is not None
+
+
+@pytest.mark.parametrize(("opens_in", "times"), [(-HOUR, 1), (HOUR, 0)])
+def test_a_place_is_tried_while_a_window_is_open(
+    bench: Outbox, opens_in: timedelta, times: int
+) -> None:
+    bench.queue.docking(1, [10])
+    begin = bench.clock.now().utc + opens_in
+    end = begin + 2 * HOUR
+    window = Window(begin=f"{begin:%H:%M}", end=f"{end:%H:%M}")
+    tried = Tried(bench.cloud)
+    policy = Policy(ZoneInfo("UTC"), (window,))
+
+    bench.through(tried, policy=policy).run_once(bench.conn)
 
     assert tried.times == times

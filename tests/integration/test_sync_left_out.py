@@ -121,6 +121,18 @@ def test_a_destination_that_is_put_back_gets_all_that_is_sealed_each_once(
         assert keys[-1].endswith(SEAL)
 
 
+def test_a_worker_that_began_earlier_queues_nothing_for_what_is_left_out(
+    station: Bench, tmp_path: Path
+) -> None:
+    earlier = worker(station, other=cloud())
+    worker(station, cloud=cloud())
+    station.dock(card(tmp_path / "a", SIZES))
+
+    earlier.fill(station.conn, OTHER)
+
+    assert backlog.waiting(station.conn).stranded == 0
+
+
 # ---- withdrawn while it is sent ----------------------------------------------
 
 

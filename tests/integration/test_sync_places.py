@@ -1,6 +1,7 @@
 """The place itself: is it there, is it the one it was, and what an error is about."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,10 +20,11 @@ from dock_agent.errors import (
 )
 from dock_agent.recording import LinkState, TransferState
 from dock_agent.simulated.cloud import SimulatedCloud
-from dock_agent.store import destinations
+from dock_agent.store import backlog, destinations
 from dock_agent.store.db import transaction
+from dock_agent.sync.carry import Outcome
 from dock_agent.sync.contact import PLACE_EVERY
-from dock_agent.sync.destination import Object
+from dock_agent.sync.destination import Confirmation, Object, Progress
 from dock_agent.sync.policy import CEILING
 from dock_agent.sync.worker import Worker
 from dock_agent.sync.wrappers import Through
@@ -143,6 +145,19 @@ def test_another_place_under_the_same_name_is_not_sent_to(bench: Outbox) -> None
     assert "its marker is gone" in (bench.row().failure or "")
 
 
+def test_what_another_place_is_marked_with_is_told_of_in_one_line(
+    bench: Outbox,
+) -> None:
+    begin(bench, bench.through(bench.cloud, where=lambda: "/mnt/a"))
+    other = SimulatedCloud(bench.clock)
+    other.mark("x\n22:43:32 INFO all is confirmed\x1b[2J")
+
+    begin(bench, bench.through(other, where=lambda: "/mnt/b"))
+
+    assert "its marker is x 22:43:32" in (bench.row().failure or "")
+    assert (bench.row().failure or "").isprintable()
+
+
 def test_the_same_place_under_another_address_is_sent_to_and_the_chain_says_so(
     bench: Outbox,
 ) -> None:
@@ -154,7 +169,7 @@ def test_the_same_place_under_another_address_is_sent_to_and_the_chain_says_so(
     assert bench.arrived() == bench.queue.sent
     assert bench.row().place == "https://new/"
     (told,) = bench.told("destination moved")
-    assert told == {"destination": CLOUD, "place": "https://new/"}
+    assert told == {"destination": CLOUD, "place": "https://new/", "marked": True}
 
 
 class Unmarked(Through):
@@ -185,6 +200,29 @@ def test_a_place_that_has_no_id_is_another_one_under_another_address(
     assert bench.arrived() == bench.queue.sent
 
 
+@pytest.mark.parametrize("marked", [True, False])
+def test_what_was_sent_while_the_address_changed_is_not_confirmed_there(
+    bench: Outbox, *, marked: bool
+) -> None:
+    there = bench.cloud if marked else Unmarked(bench.cloud)
+    address = ["https://old/"]
+
+    def changes(item: Object) -> None:
+        del item
+        address[0] = "https://new/"
+
+    begin(bench, bench.through(there, where=lambda: address[0]))
+    docking = bench.queue.docking(2, [10])
+    worker = bench.through(Around(there, before=changes), where=lambda: address[0])
+    outcome = worker.step(bench.conn, CLOUD)
+    during = states(bench.conn)[f"dockings/{docking}/data/0000.MP4"]
+    bench.send_for(HOUR, MINUTE, worker)
+
+    assert (outcome, during) == (Outcome.POSTPONED, QUEUED)
+    assert (bench.arrived() == bench.queue.sent) is marked
+    assert (bench.link() is LinkState.BARRED) is not marked
+
+
 def test_an_address_that_never_answered_may_be_put_right(bench: Outbox) -> None:
     bench.queue.docking(1, [10])
     bench.cloud.weather.out_until = bench.clock.now().utc + MINUTE
@@ -194,6 +232,8 @@ def test_an_address_that_never_answered_may_be_put_right(bench: Outbox) -> None:
     begin(bench, bench.through(Unmarked(bench.cloud), where=lambda: "https://right/"))
 
     assert bench.row().place == "https://right/"
+    (told,) = bench.told("destination moved")
+    assert told == {"destination": CLOUD, "place": "https://right/", "marked": False}
     assert bench.arrived() == bench.queue.sent
 
 
@@ -339,3 +379,27 @@ def test_a_vault_that_goes_while_an_object_is_sent_refuses_nothing(
     assert during == before
     assert bench.told("refused") == []
     assert bench.arrived() == bench.queue.sent
+
+
+def test_what_a_place_has_but_keeps_apart_is_confirmed_and_told_of(
+    bench: Outbox,
+) -> None:
+    docking = bench.queue.docking(1, [10, 20])
+    key = f"dockings/{docking}/data/0000.MP4"
+
+    class Apart(Through):
+        def confirm(
+            self, item: Object, done: Progress, *, sent: bool = False
+        ) -> Confirmation | None:
+            told = super().confirm(item, done, sent=sent)
+            apart = "rejected" if item.key == key else ""
+            return told and replace(told, apart=apart)
+
+    bench.through(Apart(bench.cloud)).run_once(bench.conn)
+
+    found = backlog.apart(bench.conn, 5)
+    assert set(states(bench.conn).values()) == {CONFIRMED}
+    assert [(line.key, line.failure) for line in found.lines] == [(key, "rejected")]
+    assert found.more == 0
+    told = [fact for fact in bench.told("confirmed") if "apart" in fact]
+    assert [(fact["key"], fact["apart"]) for fact in told] == [(key, "rejected")]

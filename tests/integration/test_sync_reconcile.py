@@ -227,6 +227,33 @@ def test_an_object_that_has_another_etag_is_read_again(
     assert (states(bench.conn)[keys[0]] is CONFIRMED) == same
 
 
+def test_an_object_that_has_another_etag_and_our_bytes_is_read_again_once(
+    bench: Outbox,
+) -> None:
+    sent_yesterday(bench, 10)
+    with transaction(bench.conn):
+        bench.conn.execute("UPDATE transfer SET etag = 'before'")
+    read = []
+
+    class Counted(Through):
+        def look(self, item: Object, done: Progress) -> Look | None:
+            del done
+            return Look(item.size, etag="after")
+
+        def confirm(
+            self, item: Object, done: Progress, *, sent: bool = False
+        ) -> Confirmation | None:
+            read.append(item.key)
+            return super().confirm(item, done, sent=sent)
+
+    for _ in range(3):
+        assert look(bench, Lane(Counted(bench.cloud))) == (2, 0)
+        bench.clock.advance(DAY + HOUR)
+
+    assert len(read) == 2
+    assert bench.column("etag") == ["after"] * 2
+
+
 @pytest.mark.parametrize("error", [FixityError("ours too"), VaultUnread("EIO")])
 def test_an_object_that_is_damaged_there_and_here_does_not_hide_the_others(
     bench: Outbox, error: DockError

@@ -14,7 +14,7 @@ from dock_agent.sync.carry import Outcome
 from dock_agent.sync.destination import Object
 from dock_agent.sync.worker import Worker
 from dock_agent.sync.wrappers import Through
-from support.outbox import HOUR, MINUTE, SECOND, Around, Outbox, outbox
+from support.outbox import DAY, HOUR, MINUTE, SECOND, Around, Outbox, outbox
 from support.queues import CLOUD, states
 
 QUEUED, CONFIRMED = TransferState.QUEUED, TransferState.CONFIRMED
@@ -131,4 +131,25 @@ def test_a_rest_ends_with_the_next_answer_whatever_the_clock_was_set_back_to(
     bench.worker.run_once(bench.conn)
 
     assert bench.row().try_after is None
+    assert bench.arrived() == bench.queue.sent
+
+
+def test_a_failure_of_a_year_ahead_makes_nobody_ask_before_each_object(
+    bench: Outbox,
+) -> None:
+    bench.queue.docking(1, [10])
+    bench.clock.advance(366 * DAY)
+    bench.worker.contact.failed(bench.conn, CLOUD, Unreachable("no answer"))
+    bench.clock.advance(-366 * DAY)
+    bench.queue.docking(2, [10] * 20)
+    asked = []
+
+    class Counted(Through):
+        def probe(self) -> None:
+            asked.append(1)
+            super().probe()
+
+    bench.through(Counted(bench.cloud)).run_once(bench.conn)
+
+    assert len(asked) == 1
     assert bench.arrived() == bench.queue.sent

@@ -191,6 +191,19 @@ def test_a_probe_is_never_about_an_object(
     assert told.type is kind
 
 
+def test_what_a_store_says_is_one_line_that_can_be_printed(tmp_path: Path) -> None:
+    message = "no\n22:43:32 INFO all is confirmed \x9b2J \u202e" + "x" * 5000
+    body = f"<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>"
+    store = MemoryS3(faults=[always("GET", "", Said(403, NAMED, body.encode()))])
+
+    with reached(store, tmp_path) as station, pytest.raises(Barred) as told:
+        station.probe()
+
+    assert "AccessDenied no 22:43:32" in str(told.value)
+    assert str(told.value).isprintable()
+    assert len(str(told.value)) < 300
+
+
 def test_a_probe_is_one_small_question_about_our_own_prefix(tmp_path: Path) -> None:
     store = MemoryS3()
 

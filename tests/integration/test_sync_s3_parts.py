@@ -8,7 +8,14 @@ from urllib.parse import quote
 
 import pytest
 
-from dock_agent.errors import FixityError, NotTaken, Portal, Refused, Unreachable
+from dock_agent.errors import (
+    FixityError,
+    LeaseLost,
+    NotTaken,
+    Portal,
+    Refused,
+    Unreachable,
+)
 from dock_agent.recording import PART_SIZE, Proof
 from dock_agent.simulated.clock import ManualClock
 from dock_agent.sync.destination import Acknowledged, Capabilities, Progress
@@ -262,6 +269,31 @@ def test_a_beginning_whose_answer_was_lost_leaves_nothing_behind(
 
     assert store.uploads == {"theirs": other}
     assert store.made("DELETE", begun[0])
+
+
+def lost(count: int) -> None:
+    """Hear what a worker hears, once another has taken over what it sends."""
+    if count == 0:
+        raise LeaseLost("another has it")
+
+
+@pytest.mark.parametrize("forgot", [True, False], ids=["begins", "completes"])
+def test_whoever_was_held_up_until_another_took_over_ends_no_upload_of_its(
+    tmp_path: Path, *, forgot: bool
+) -> None:
+    store, sent, memory = MemoryS3(), item(tmp_path, PART_SIZE + 5), Memory()
+    store.faults.append(once("POST", "uploadId", error(500, "InternalError")))
+    with reached(store, tmp_path) as station:
+        with pytest.raises(NotTaken):
+            station.send(sent, Progress(), memory)
+        if forgot:
+            store.uploads.clear()
+        store.uploads["theirs"] = Upload(f"{KEY}{sent.key}", {})
+
+        with pytest.raises(LeaseLost):
+            station.send(replace(sent, moved=lost), memory.newest, memory)
+
+    assert "theirs" in store.uploads
 
 
 @pytest.mark.parametrize("status", [403, 404, 501])

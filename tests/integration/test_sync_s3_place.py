@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dock_agent.clock import stamp
+from dock_agent.clock import Instant, stamp
 from dock_agent.errors import Barred, NotTaken, SyncError, Unreachable
 from dock_agent.recording import Proof
 from dock_agent.simulated.clock import BEGIN, ManualClock
 from dock_agent.sync.destination import NOTHING_KNOWN, Capabilities, Progress
 from dock_agent.sync.s3.client import Knowledge
 from support.answering import Asked, Said
-from support.memory_s3 import Fault, MemoryS3, always, error, lost_reply
+from support.memory_s3 import HANGS_UP, Fault, MemoryS3, always, error, lost_reply
 from support.place_s3 import reached
 from support.sending import Memory, item
 
@@ -40,6 +40,22 @@ def test_a_good_store_is_found_to_be_one(tmp_path: Path) -> None:
     assert line == "writable; checks SHA-256 itself"
     assert store.objects == {}
     assert store.uploads == {}
+
+
+class Rushing(ManualClock):
+    """A clock by which a store takes an hour for whatever it does."""
+
+    def now(self) -> Instant:
+        self.advance(timedelta(hours=1))
+        return super().now()
+
+
+def test_a_store_that_trickles_while_it_is_tried_is_left(tmp_path: Path) -> None:
+    with (
+        reached(MemoryS3(), tmp_path, clock=Rushing()) as station,
+        pytest.raises(Unreachable, match="slower than 1024 bytes a second"),
+    ):
+        station.check()
 
 
 @pytest.mark.parametrize(
@@ -236,6 +252,32 @@ def test_an_upload_that_the_check_began_is_let_go_if_it_fails(tmp_path: Path) ->
         station.check()
 
     assert store.uploads == {}
+
+
+@pytest.mark.parametrize("turn", [1, 2], ids=["an object", "parts"])
+def test_a_check_that_is_cut_leaves_nothing_behind(tmp_path: Path, turn: int) -> None:
+    store = MemoryS3()
+
+    def cut(asked: Asked) -> Said | None:
+        reads = asked.method == "GET" and ".probe/" in asked.path
+        return HANGS_UP if reads and len(store.made("GET", ".probe/")) == turn else None
+
+    store.faults.append(cut)
+    with reached(store, tmp_path) as station, pytest.raises(Unreachable):
+        station.check()
+
+    assert store.objects == {}
+    assert store.uploads == {}
+
+
+def test_a_try_whose_last_answer_was_lost_leaves_nothing_behind(tmp_path: Path) -> None:
+    store = MemoryS3()
+    store.faults.append(lost_reply(store, "POST", "uploadId"))
+
+    with reached(store, tmp_path) as station, pytest.raises(Unreachable):
+        station.check()
+
+    assert store.objects == {}
 
 
 def test_a_key_that_may_not_delete_is_said_to_leave_something(tmp_path: Path) -> None:

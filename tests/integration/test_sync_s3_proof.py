@@ -101,6 +101,27 @@ def test_what_is_known_for_a_week_is_asked_again_when_it_is_worth_it(
     assert told.proof is Proof.ECHOED
 
 
+def test_a_store_is_tried_by_one_thread_and_what_others_sent_is_read_back(
+    tmp_path: Path,
+) -> None:
+    store, others = MemoryS3(), list[Confirmation | None]()
+    sent, other = item(tmp_path, LARGE), item(tmp_path, LARGE, "b", seed=1)
+
+    with reached(store, tmp_path) as station:
+
+        def meanwhile(asked: Asked) -> None:
+            if ".probe/" in asked.path and not others:
+                others.append(None)
+                others.append(sent_and_asked(station, other))
+
+        store.faults.append(meanwhile)
+        told = sent_and_asked(station, sent)
+
+    proofs = [one.proof for one in (told, others[-1]) if one is not None]
+    assert proofs == [Proof.ECHOED, Proof.READ_BACK]
+    assert len(store.made("POST", ".probe/")) == 3  # two begun, one put together
+
+
 def test_a_store_that_may_not_be_tried_is_read_back(tmp_path: Path) -> None:
     store = MemoryS3(faults=[always("PUT", ".probe", error(403, "AccessDenied"))])
 

@@ -27,7 +27,7 @@ from dock_agent.sync.tus.client import Site
 from dock_agent.sync.tus.destination import Tus
 from dock_agent.sync.tus.words import LEAST, Upload
 from support.place_tus import tus
-from support.sending import Hearing, Interrupted, Memory, item, sha256
+from support.sending import Hearing, Interrupted, Memory, file, item, sha256
 from support.tus_gateway import Gateway, Said, gateway
 
 SHORT, LONG = 1000, 2 * PART_SIZE + 5
@@ -77,6 +77,12 @@ def here() -> Iterator[Here]:
         yield Here(made, station, clock)
 
 
+def upload_url(done: Progress) -> str:
+    upload = Upload.of(done.upload)
+    assert upload is not None
+    return upload.url
+
+
 @pytest.mark.parametrize(("said", "kind"), MEANINGS, ids=IDS)
 @pytest.mark.parametrize("method", ["POST", "PATCH", "HEAD", "GET"])
 def test_each_answer_to_each_request_is_the_error_that_it_means(
@@ -108,9 +114,11 @@ def test_an_answer_that_is_no_tus_servers_neither_counts_nor_begins_again(
         strange = Said(status, {"upload-offset": str(LONG)}, strange=True)
         here.gateway.says[method] = [strange]
 
-        with pytest.raises(Portal, match="not as a tus server"):
+        with pytest.raises(Portal, match="not as a tus server") as told:
             here.station.send(sent, known, memory)
 
+        # Whoever knows an upload's address could end it.
+        assert upload_url(known) not in str(told.value)
     assert memory.kept == []
     assert here.gateway.count("POST") == 1
 
@@ -390,6 +398,20 @@ def test_a_read_back_that_is_cut_goes_on_where_it_was(
     assert all(before < after for before, after in pairwise(begins))
 
 
+def test_the_halves_of_two_objects_are_not_taken_for_one(
+    here: Here, tmp_path: Path
+) -> None:
+    sent, half = item(tmp_path, LONG), PART_SIZE
+    done = here.station.send(sent, Progress(), Memory())
+    data = file(sent).read_bytes()
+    first = Said(200, {"etag": '"1"'}, data[:half] + b"?" * (LONG - half), cut=half)
+    rest = Said(206, {"etag": '"2"'}, data[half:])
+    here.gateway.says["GET"] = [first, rest]
+
+    with pytest.raises(NotTaken, match="another object"):
+        here.station.confirm(sent, done, sent=True)
+
+
 def test_a_read_back_without_ranges_begins_anew(here: Here, tmp_path: Path) -> None:
     sent = item(tmp_path, LONG)
     done = here.station.send(sent, Progress(), Memory())
@@ -433,3 +455,13 @@ def test_more_bytes_than_were_sent_are_not_read_to_their_end(
 
     assert here.station.confirm(heard.of(sent), done, sent=True) is None
     assert heard.total < 8 << 20
+
+
+def test_a_check_that_fails_leaves_nothing_behind(here: Here) -> None:
+    here.gateway.says["GET"] = [Said(500)] * 9
+
+    with pytest.raises(NotTaken):
+        here.station.check()
+
+    assert here.gateway.uploads == {}
+    assert here.gateway.count("DELETE") == 1

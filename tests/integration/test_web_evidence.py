@@ -117,6 +117,22 @@ def test_a_confirmation_where_nobody_looks_any_more_is_shown_as_one_of_then(
     assert "Everything" not in words(client, "/")
 
 
+def test_it_is_told_what_a_destination_rejected_and_keeps_apart(
+    client: FlaskClient, config: Config
+) -> None:
+    with store(config) as conn:
+        held = offloaded(conn, 1)
+        before = words(client, "/it")
+        confirmed(conn, held, apart="the place rejected it: RejectedContent_1")
+
+    page = words(client, "/it")
+
+    assert "kept apart" not in before
+    assert "Rejected, and kept apart there" in page
+    assert "not where they belong: 1." in page
+    assert "the place rejected it: RejectedContent_1" in page
+
+
 def test_it_is_told_what_to_do_about_a_link(
     client: FlaskClient, config: Config
 ) -> None:
@@ -125,7 +141,7 @@ def test_it_is_told_what_to_do_about_a_link(
 
     page = client.get("/it").text
 
-    assert "It has not answered for under 1 min (objects.example.org: no" in page
+    assert "Nothing has gone there for under 1 min (objects.example.org: no" in page
     assert "<code>dock-agent destinations test</code> says more" in page
 
 

@@ -111,13 +111,13 @@ def interrupted(conn: sqlite3.Connection, number: int) -> DockingId:
     return docking
 
 
-def confirmed(conn: sqlite3.Connection, held: Held) -> None:
-    """Write that `main` proved the file."""
+def confirmed(conn: sqlite3.Connection, held: Held, apart: str = "") -> None:
+    """Write that `main` proved the file; `apart` is why it keeps it elsewhere."""
     with transaction(conn):
         wish = Claim(MAIN, "worker", NOW, timedelta(minutes=1))
         claimed = transfers.claim(conn, wish)
         assert claimed is not None
-        proof = Confirmed(Proof.READ_BACK, held.digest)
+        proof = Confirmed(Proof.READ_BACK, held.digest, apart=apart)
         confirmations.confirm(conn, claimed, proof, AT)
 
 

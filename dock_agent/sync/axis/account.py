@@ -33,13 +33,13 @@ from dock_agent.sync.transport.client import (
     Transport,
     again,
 )
+from dock_agent.sync.transport.words import line_of, shown
 
 CAPABILITIES = ("System", "Capabilities.json")
 OK, UNAUTHORIZED, ABSENT = 200, 401, 404
 BROKEN = 500
 SILENT = frozenset({400, 403, 405, 501})  # to HEAD or GET: it is not offered
 OWN = frozenset({"x-auth-token", "x-trans-id", "x-openstack-request-id"})
-LONGEST = 200  # characters of a server's own words
 
 
 class Rejected(Refused):
@@ -203,20 +203,21 @@ class Account:
         raise failure
 
     def _given(self, way: _Way, uri: str) -> _Token:
+        where = shown(uri)
         who = {"X-Auth-User": way.connection.user, "X-Auth-Key": way.connection.key}
         answer = way.transport.call_again("GET", uri, who)
         if answer.status >= BROKEN:
-            raise Unreachable(f"{uri}: {answer.status} {words(answer)}")
+            raise Unreachable(f"{where}: {answer.status} {words(answer)}")
         if not answer.good:
-            raise meant(answer, f"asking {uri} for a token")
+            raise meant(answer, f"asking {where} for a token")
         text = answer.headers.get("x-auth-token", "")
         storage = answer.headers.get("x-storage-url", "").rstrip("/")
         if not text or not storage:
-            raise Portal(f"{uri} answered {answer.status}, and gave no token")
+            raise Portal(f"{where} answered {answer.status}, and gave no token")
         secure = urlsplit(storage).scheme == "https"
         allowed = secure or urlsplit(uri).scheme != "https"  # never back to http
         if not allowed or not safe(storage, insecure=self._insecure):
-            raise Barred(f"{uri} sends us to {storage}, which is not secure")
+            raise Barred(f"{where} sends us to {shown(storage)}, which is not secure")
         return _Token(text, storage)
 
     def _way(self, connection: Connection) -> _Way:
@@ -250,8 +251,7 @@ def words(answer: Answer) -> str:
     text = answer.body.decode("utf-8", "replace")
     if answer.headers.get("content-type", "").startswith("text/html"):
         text = re.sub(r"<[^>]*>", " ", text)
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line[:LONGEST]
+    return line_of(text)
 
 
 def _request(

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec import Meta, field
 
 from dock_agent.errors import Barred
+from dock_agent.sync.transport.words import shown
 
 LARGEST = 64 << 10  # bytes
 BOM = b"\xef\xbb\xbf"
@@ -134,10 +135,10 @@ def _sound(uri: str, *, pinned: bool, insecure: bool) -> None:
     if password:
         raise ValueError("an AuthenticationTokenURI has a password in it")
     if pinned and parts.scheme != "https":
-        raise ValueError(f"it has certificates, and {uri} is not https")
+        raise ValueError(f"it has certificates, and {shown(uri)} is not https")
     if not safe(uri, insecure=insecure):
         raise ValueError(
-            f"{uri} would be spoken to in plain http:"
+            f"{shown(uri)} would be spoken to in plain http:"
             " ask for a file with a certificate, or set `insecure = true`"
         )
 

@@ -109,7 +109,7 @@ class Axis:
             return None
         if self._seen(handle.spot).there is False:
             return None
-        return Confirmation(Proof.ECHOED, item.digest, handle.md5)
+        return _proof(Proof.ECHOED, item, handle.md5, handle.spot)
 
     def look(self, item: Object, done: Progress) -> Look | None:
         handle = Handle.parse(done.upload)
@@ -193,7 +193,7 @@ class Axis:
             if not is_whole(item, incoming.pieces):
                 return Confirmation(Proof.NONE, item.digest)
             etag = plain(answer.headers.get("etag", ""))
-            return Confirmation(Proof.READ_BACK, item.digest, etag)
+            return _proof(Proof.READ_BACK, item, etag, spot)
 
     def _echoes(self) -> bool:
         """Whether an ETag is proof: it is not where objects are given back."""
@@ -235,6 +235,13 @@ def open_axis(
     shelf = Shelf(account, People(account, table.user_id), station)
     identity = Identity(account, names.system_id(station, table.name), station)
     return Axis(account, shelf, identity, clock, known)
+
+
+def _proof(proof: Proof, item: Object, etag: str, spot: names.Spot) -> Confirmation:
+    """Return a proof; what the place rejected is there, and a person is to know."""
+    rejected = names.rejected_at(spot.container) is not None
+    apart = f"the place rejected it: {spot.container}" if rejected else ""
+    return Confirmation(proof, item.digest, etag, apart=apart)
 
 
 def _look(item: Object, seen: Seen) -> Look:

@@ -15,7 +15,7 @@ from dock_agent.errors import (
 )
 from dock_agent.sync.s3.xml import Trouble, trouble
 from dock_agent.sync.transport.client import INTERCEPTED, Answer
-from dock_agent.sync.transport.words import wait_s
+from dock_agent.sync.transport.words import line_of, wait_s
 
 NAMED = "x-amz-request-id"  # stores send it, portals do not
 WRONG = frozenset({"BadDigest", "XAmzContentSHA256Mismatch", "InvalidDigest"})
@@ -196,13 +196,13 @@ def _own(answer: Answer) -> bool:
 
 
 def _words(doing: str, answer: Answer, told: Trouble) -> str:
-    reason = f"{told.code} {told.message}".strip() or "no reason given"
+    reason = line_of(f"{told.code} {told.message}") or "no reason given"
     return f"{doing}: {answer.status} {reason}{_advice(answer, told)}"
 
 
 def _advice(answer: Answer, told: Trouble) -> str:
     """Return what to do, where more than the server's words is known."""
-    region = told.region or answer.headers.get("x-amz-bucket-region", "")
+    region = line_of(told.region or answer.headers.get("x-amz-bucket-region", ""))
     moved = answer.status in INTERCEPTED or told.code in ELSEWHERE
     bare = answer.status == HTTPStatus.BAD_REQUEST and not told.code
     if region and (moved or bare):

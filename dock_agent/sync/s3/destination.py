@@ -37,6 +37,7 @@ from dock_agent.sync.s3.probe import COST, Objects, Unsound, ask
 from dock_agent.sync.s3.put import ABSENT_ONLY, Sending, put_whole, stands
 from dock_agent.sync.s3.upload import Upload, abort_all
 from dock_agent.sync.s3.xml import checksum
+from dock_agent.sync.stall import Stall
 
 MARKER = "dock-agent.destination"
 ASK_AGAIN = timedelta(days=7)  # servers are updated, and buckets moved
@@ -63,6 +64,7 @@ class S3:
     ) -> None:
         self._client, self._prefix, self._lock = client, prefix, lock
         self._most_parts = most_parts
+        self._asking: list[Moved] = []  # by whom the store is tried just now
         client.knowledge.learn(**msgspec.structs.asdict(known))
 
     @property
@@ -77,7 +79,8 @@ class S3:
 
     def check(self) -> str:
         self.probe()
-        said = self._ask(unheard)
+        # Nobody else hears of these bytes: a trickle would hold the thread for days.
+        said = self._ask(Stall(self._client.clock, unheard))
         if not self._lock.wanted:
             return said
         held = bucket_has_it(self._client)
@@ -174,7 +177,8 @@ class S3:
         same = there.etag == handle.sent_etag and there.size == item.size
         if not (same and there.checksum and there.checksum == sending.layout.echo()):
             return False
-        if not self._asked_lately() and item.size > COST:
+        # While another thread tries it, this one reads back: one try is enough.
+        if not self._asked_lately() and item.size > COST and not self._asking:
             self._ask_in_passing(item.moved)
         known = self._client.known
         if not self._asked_lately():
@@ -192,7 +196,11 @@ class S3:
 
     def _ask(self, moved: Moved) -> str:
         """Try the store, and say in a line what it does."""
-        tried = ask(self._client, self._prefix, moved)
+        self._asking.append(moved)
+        try:
+            tried = ask(self._client, self._prefix, moved)
+        finally:
+            self._asking.remove(moved)
         self._asked()
         left = "" if tried.deletes else "; may not delete, .probe/ is left there"
         return f"writable; {_told(self._client.known, tried)}{left}"

@@ -8,10 +8,10 @@ about the store, and not about the question, is raised.
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from dock_agent.errors import Barred, NotTaken, Refused
+from dock_agent.errors import Barred, NotTaken, Refused, SyncError
 from dock_agent.recording import Digest
 from dock_agent.sync.content import PIECE, Moved, unheard
 from dock_agent.sync.s3.answers import THERE, UNKNOWN, WRONG, expect, welcome
@@ -78,11 +78,11 @@ class Begun:
 class Bytes:
     """Meets `Content` with bytes in memory."""
 
-    data: bytes
+    data: bytes | memoryview
 
     def blocks(self, offset: int, length: int) -> Iterator[bytes]:
         for at in range(offset, offset + length, PIECE):
-            yield self.data[at : min(at + PIECE, offset + length)]
+            yield bytes(self.data[at : min(at + PIECE, offset + length)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,29 +98,45 @@ class Probe:
         client, key, body = self.client, self._name(), self._noise(64)
         put = Request("PUT", key, {}, checksum(_sha(body)), _sha(body))
         welcome(client.once(put, body), "writing a small object")
-        sound = self._returns(key, body)
-        there = entry(client, key)
-        tells = there is not None and there.checksum == b64(_sha(body))
-        conditional = self._conditional(put, body)
+        with self._nothing_left(key):
+            sound = self._returns(key, body)
+            there = entry(client, key)
+            tells = there is not None and there.checksum == b64(_sha(body))
+            conditional = self._conditional(put, body)
         deletes = self._delete(key)
         return Objects(sound, tells, self._refuses_objects(), conditional, deletes)
 
     def parts(self) -> Parts:
         """Try an upload of two parts, and read back what comes of it."""
-        key, bodies = self._name(), (self._noise(FIRST), self._noise(1))
-        with self._upload(key) as begun:
-            etags = [
-                (number, self._etag(self._part(key, begun, number, body)))
-                for number, body in enumerate(bodies, 1)
-            ]
-            named = [_sha(body) for body in bodies] if begun.names_digests else None
-            body = completion(etags, named)
-            self._put_together(
-                self.client.post(key, begun.query, {}, body, PUT_TOGETHER_S)
-            )
-        whole = self._returns(key, b"".join(bodies))
+        key, whole = self._name(), self._noise(FIRST + 1)
+        bodies = (memoryview(whole)[:FIRST], memoryview(whole)[FIRST:])
+        with self._nothing_left(key):
+            with self._upload(key) as begun:
+                etags = [
+                    (number, self._etag(self._part(key, begun, number, body)))
+                    for number, body in enumerate(bodies, 1)
+                ]
+                named = [_sha(body) for body in bodies] if begun.names_digests else None
+                body = completion(etags, named)
+                self._put_together(
+                    self.client.post(key, begun.query, {}, body, PUT_TOGETHER_S)
+                )
+            returned = self._returns(key, whole)
         self._delete(key)
-        return Parts(self._refuses_parts(), whole)
+        return Parts(self._refuses_parts(), returned)
+
+    @contextmanager
+    def _nothing_left(self, key: str) -> Iterator[None]:
+        """Take away what is under a key if the trying of it does not come to its end.
+
+        Its link may be gone, or its answer lost: each hour another would stay.
+        """
+        try:
+            yield
+        except BaseException:
+            with suppress(SyncError):
+                self._delete(key)
+            raise
 
     @contextmanager
     def _upload(self, key: str) -> Iterator[Begun]:
@@ -171,7 +187,7 @@ class Probe:
         key: str,
         begun: Begun,
         number: int,
-        body: bytes,
+        body: bytes | memoryview,
         said: bytes | None = None,
     ) -> Answer:
         digest = _sha(body if said is None else said)
@@ -242,5 +258,5 @@ def _verdict(answer: Answer) -> bool | None:
     return False if answer.good else None
 
 
-def _sha(body: bytes) -> Digest:
+def _sha(body: bytes | memoryview) -> Digest:
     return Digest(hashlib.sha256(body).hexdigest())

@@ -80,6 +80,7 @@ class Upload:
         sending = self.sending
         if self.begun == BEGINNINGS:
             raise NotTaken(f"{sending.key}: the store forgets the upload each time")
+        sending.item.moved(0)  # raises if others have it: then theirs is not ended
         abort_all(sending.client, sending.key)  # of a beginning whose answer was lost
         headers = {ALGORITHM: "SHA256", **sending.about()}
         answer = sending.client.post(sending.key, {"uploads": ""}, headers)
@@ -165,6 +166,7 @@ class Upload:
             return End.VANISHED
         if len(self.done.parts) < len(sending.layout.pieces()):
             return End.DIFFERS
+        sending.item.moved(0)
         abort_all(client, sending.key, but=self._id)  # of a beginning that came late
         # Whatever the condition: Ceph 16 and 18 keep to it for objects, not for this.
         if entry(client, sending.key):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import httpcore
 
@@ -112,7 +112,8 @@ class _Punctual(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self.in_turn = False
-        self._stream.write(buffer, timeout)
+        # httpcore cuts off what went, with each part of it: a view is not copied.
+        self._stream.write(cast("bytes", memoryview(buffer)), timeout)
 
     def close(self) -> None:
         self._stream.close()

@@ -29,6 +29,7 @@ CONNECTION = {
     errno.ETIMEDOUT: "it fell silent",
 }
 LONGEST_WAIT_S = 86_400.0
+LONGEST_LINE = 200  # characters of a server's own words
 SECOND = timedelta(seconds=1)
 DIGITS = 9  # more of them are no number of seconds
 
@@ -58,9 +59,22 @@ def wait_s(headers: Mapping[str, str]) -> float | None:
     return min(max(seconds, 0.0), LONGEST_WAIT_S)
 
 
+def line_of(text: str) -> str:
+    """Return what a server says as one line that can be printed, cut to a length."""
+    seen = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(seen.split())[:LONGEST_LINE]
+
+
 def host_of(url: str) -> str:
     """Return whom a URL is for, without anything that may be secret."""
     return url.partition("://")[2].partition("/")[0].rpartition("@")[2] or "nobody"
+
+
+def shown(url: str) -> str:
+    """Return a URL without who asks and its query: a signature may be in there."""
+    scheme, colon, rest = url.partition("?")[0].partition("://")
+    slash, path = rest.partition("/")[1:]
+    return f"{scheme}{colon}{host_of(url)}{slash}{path}" if colon else "nowhere"
 
 
 def as_written(url: str) -> bytes | None:

@@ -18,6 +18,7 @@ from dock_agent.sync.transport.client import (
     Transport,
     suspect,
 )
+from dock_agent.sync.transport.words import host_of
 from dock_agent.sync.tus.words import (
     GONE,
     VERSION,
@@ -140,7 +141,7 @@ class Client:
             raise NotTaken(f"beginning {item.key}: it named no upload")
         if origin(made) != origin(url):  # it would be given our token
             raise Barred(
-                f"{url} begins uploads at {made!r}: it must be told by its proxy"
+                f"{url} begins uploads at {_site(made)}: it must be told by its proxy"
                 " under which scheme and host it is reached"
             )
         return Upload(made).told(answer)
@@ -190,11 +191,12 @@ class Client:
             if got.answer.status in HIDDEN:
                 return None
             expect(got.answer, f"reading {item.key} back")
-            reading.begin(got.offset)
+            etag = got.answer.headers.get("etag", "")
+            reading.begin(got.offset, etag)
             for piece in got.pieces:
                 if not reading.took(piece):
                     break  # it is longer: it will not become ours
-            return ReadBack(reading.digest, got.answer.headers.get("etag", ""))
+            return ReadBack(reading.digest, etag)
 
     def _bearer(self) -> Mapping[str, str]:
         if self.token is None:
@@ -210,7 +212,7 @@ class _Reading:
 
     def __init__(self, size: int, moved: Moved) -> None:
         self._size, self._moved = size, moved
-        self._whole, self.count = hashlib.sha256(), 0
+        self._whole, self.count, self._etag = hashlib.sha256(), 0, ""
         self.ended = False  # whether it was our own side that ended it
 
     def heard(self, count: int) -> None:
@@ -218,12 +220,15 @@ class _Reading:
         self._moved(count)
         self.ended = False
 
-    def begin(self, offset: int) -> None:
-        """Go on from `offset`; a server that knows no ranges begins anew."""
+    def begin(self, offset: int, etag: str) -> None:
+        """Go on from `offset`; a server that knows no ranges begins anew.
+
+        The halves of two objects may be ours where neither of them is.
+        """
         if offset == 0:
-            self._whole, self.count = hashlib.sha256(), 0
-        elif offset != self.count:
-            raise NotTaken("it answers with another range than was asked for")
+            self._whole, self.count, self._etag = hashlib.sha256(), 0, etag
+        elif not etag or etag != self._etag:
+            raise NotTaken("while it was read back, it may have become another object")
 
     def took(self, piece: bytes) -> bool:
         """Hash a piece; whether there may be more."""
@@ -244,8 +249,13 @@ def _by_tus(answer: Answer, url: str) -> Answer:
     """
     said = answer.good or answer.status in GONE
     if said and "tus-resumable" not in answer.headers:
-        raise Portal(f"{url} answered {answer.status}, and not as a tus server does")
+        host = host_of(url)  # who knows the rest of it could end the upload
+        raise Portal(f"{host} answered {answer.status}, and not as a tus server does")
     return answer
+
+
+def _site(url: str) -> str:
+    return f"{url.partition('://')[0]}://{host_of(url)}"
 
 
 def _join(base: str, name: str) -> str:

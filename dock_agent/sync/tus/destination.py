@@ -66,8 +66,10 @@ class Tus:
         extensions = self._client.options()
         item = note(f".probe-{self._clock.entropy(8).hex()}", PROBE)
         done = self.send(item, Progress(), _forget)
-        told = self.confirm(item, done, sent=True)
-        left = self._left(item, done, terminates=TERMINATION in extensions)
+        try:
+            told = self.confirm(item, done, sent=True)
+        finally:  # it is tried again each hour, and would leave one each time
+            left = self._left(item, done, terminates=TERMINATION in extensions)
         if told is None:
             raise Barred(
                 "it takes objects and does not give back what it took: nothing that is"

@@ -16,12 +16,12 @@ from dock_agent.errors import Barred, Full, NotTaken, Refused, SyncError
 from dock_agent.recording import PART_SIZE
 from dock_agent.sync.destination import Object
 from dock_agent.sync.transport.client import Answer
+from dock_agent.sync.transport.words import line_of
 
 VERSION = "1.0.0"
 LEAST = 512 << 10  # bytes: a proxy that takes no request of that size takes none
 CLOSING = 1 << 20  # bytes of the request that closes an upload, where names collide
 GONE = frozenset({404, 410})
-WORDS = 200  # characters of a server's own answer that are repeated
 PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 PORTS = {"http": 80, "https": 443}
 DIGITS = 19  # more of them are no number of bytes
@@ -206,6 +206,4 @@ def _wants_another_version(answer: Answer) -> bool:
 
 
 def _words(answer: Answer) -> str:
-    text = answer.body[: WORDS * 4].decode("utf-8", "replace")
-    kept = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(kept.split())[:WORDS]
+    return line_of(answer.body.decode("utf-8", "replace"))

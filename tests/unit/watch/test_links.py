@@ -11,7 +11,7 @@ from dock_agent.config import Config, parse
 from dock_agent.recording import DestinationName, LinkState
 from dock_agent.store.destinations import DestinationRow
 from dock_agent.watch.links import LATELY, QUIET, link
-from dock_agent.watch.status import Sends
+from dock_agent.watch.status import LEFT_OUT, Sends
 
 NOW = datetime(2026, 3, 6, 12, 0, tzinfo=UTC)  # a Friday
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
@@ -162,6 +162,53 @@ def test_a_link_that_costs_carries_what_the_configuration_lets() -> None:
 
 
 def test_a_destination_that_was_taken_out_of_the_configuration_is_named_so() -> None:
-    gone = replace(ROW, name=DestinationName("old"))
+    gone = replace(DOWN, name=DestinationName("old"), configured=False)
 
-    assert link(configured(), gone, NOW).sends is Sends.REMOVED
+    shown = link(configured(), gone, NOW)
+
+    assert (shown.state, shown.sends) == (LEFT_OUT, Sends.REMOVED)
+
+
+def test_what_another_process_was_started_with_is_not_called_left_out() -> None:
+    """`dock-agent sync` has read a newer configuration than whoever tells of it."""
+    new = replace(DOWN, name=DestinationName("new"))
+
+    shown = link(configured(), new, NOW)
+
+    assert (shown.state, shown.failure) == ("offline", "no route to host")
+    assert shown.sends is Sends.ALL
+
+
+SHUT = 'windows = [{ days = "mon-sun", begin = "22:00", end = "06:00" }]'
+OPEN = 'windows = [{ days = "mon-sun", begin = "06:00", end = "22:00" }]'
+
+
+@pytest.mark.parametrize(
+    ("terms", "until"),
+    [
+        (SHUT + '\nmetered = "all"', stamp(NOW + 10 * HOUR)),  # its window alone
+        (SHUT, None),  # both: a window that opens lets no more go
+        (OPEN, None),  # the link's cost alone
+        (OPEN + "\nmarked_pass = false", stamp(NOW + 10 * HOUR)),  # then, nothing
+    ],
+)
+def test_over_a_link_that_costs_only_a_shut_window_has_an_end(
+    terms: str, until: str | None
+) -> None:
+    shown = link(configured(terms), replace(ROW, link=LinkState.METERED), NOW)
+
+    assert (shown.sends, shown.changes_at) == (Sends.MARKED, until)
+    assert shown.costs is ('"all"' not in terms)
+
+
+def test_a_shut_window_lasts_until_it_lets_more_go_whatever_the_clock_does() -> None:
+    """On 29 March 2026 the clock in London is changed at 01:00 UTC."""
+    zone = CONFIG.replace('"UTC"', '"Europe/London"').format(
+        terms='windows = [{ days = "sun", begin = "12:00", end = "13:00" }]'
+    )
+    night = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
+    row = replace(ROW, last_success=night)
+
+    shown = link(parse(zone, base=Path("/nowhere")), row, night)
+
+    assert shown.changes_at == stamp(datetime(2026, 3, 29, 11, 0, tzinfo=UTC))

@@ -63,6 +63,20 @@ def test_a_copy_read_from_memory_is_not_called_read_from_the_medium() -> None:
     assert "from the medium; SHA-256 ab matched." in direct
 
 
+def test_a_place_without_a_marker_is_not_called_the_same() -> None:
+    unmarked = sentence("destination moved", {"marked": False})
+
+    assert "the same place" not in unmarked
+    assert "the same place" in sentence("destination moved", {"marked": True})
+
+
+def test_what_is_kept_apart_as_rejected_is_told_of_where_it_is_confirmed() -> None:
+    told = sentence("confirmed", {"destination": "city", "apart": "rejected: in R_1"})
+
+    assert told.startswith("Destination city confirmed the whole file.")
+    assert "It is kept apart there (rejected: in R_1)" in told
+
+
 def test_a_docking_sealed_with_gaps_is_not_called_whole() -> None:
     assert "without everything" in sentence("sealed", {"complete": False})
 

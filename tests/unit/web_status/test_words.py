@@ -110,8 +110,12 @@ def test_no_network_is_never_red_and_says_that_videos_are_safe() -> None:
         (a_link(), ("Connected", "good")),
         (a_link(LinkState.METERED), ("Connected", "good")),
         (
-            a_link(LinkState.METERED, sends=Sends.MARKED),
+            a_link(LinkState.METERED, sends=Sends.MARKED, costs=True),
             ("Connected, saving data", "good"),
+        ),
+        (
+            a_link(LinkState.METERED, sends=Sends.MARKED),  # its window is shut
+            ("Connected, sends later", "good"),
         ),
         (a_link(sends=Sends.NOTHING), ("Connected, sends later", "good")),
         (a_link(sends=Sends.MARKED), ("Connected, sends later", "good")),
@@ -145,6 +149,13 @@ def test_one_place_that_is_reached_does_not_hide_another_that_is_not() -> None:
     for link in (OFFLINE, a_link(LinkState.BARRED), a_link(paused=True)):
         assert link_words((ONLINE, link)) == words
     assert link_words((OFFLINE, a_link(sends=Sends.REMOVED))) == NO_NETWORK
+
+
+def test_a_place_whose_window_is_shut_is_not_said_to_be_sent_to() -> None:
+    shut, down = a_link(sends=Sends.NOTHING), a_link(LinkState.OFFLINE)
+    words = ("Sends later to 1 of 2 – videos are safe here", "amber")
+
+    assert link_words((shut, down)) == words
 
 
 def test_videos_are_not_called_safe_here_while_their_storage_is_missing() -> None:
@@ -206,7 +217,15 @@ UNTRIED = msgspec.structs.replace(ONLINE, name="other", last_success=None)
 
 def test_nothing_is_called_sent_before_a_destination_ever_answered() -> None:
     assert queue(links=(UNTRIED,)) == "Nothing sent yet"
-    assert queue(links=(UNTRIED, ONLINE)) == "Nothing waits to be sent"
+    assert queue(links=(UNTRIED, ONLINE)) == "Nothing is queued"
+
+
+def test_nothing_is_called_sent_where_nobody_may_have_looked_what_is_missing() -> None:
+    """What was sealed without a destination is queued by whoever sends to it first."""
+    named_again = a_link(LinkState.UNKNOWN, name="nas")
+
+    assert queue(links=(named_again, ONLINE)) == "Nothing is queued"
+    assert queue(links=(named_again,)) == "Nothing is queued"
 
 
 @pytest.mark.parametrize(

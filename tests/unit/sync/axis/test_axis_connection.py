@@ -65,7 +65,10 @@ def test_one_that_wants_encryption_is_refused_since_it_is_not_done_here() -> Non
         ({"AuthenticationTokenURI": ["https:///auth"]}, "no http or https"),
         ({"AuthenticationTokenURI": ["https://[::1/auth"]}, "AuthenticationTokenURI"),
         ({"AuthenticationTokenURI": ["https://a:b@x/auth"]}, "password"),
-        ({"AuthenticationTokenURI": ["http://x/auth"]}, "not https"),
+        (
+            {"AuthenticationTokenURI": ["http://x/auth?s=1"]},
+            "http://x/auth is not https",
+        ),
         (
             {"AuthenticationTokenURI": ["http://x/auth"], "HTTPSCertificate": None},
             "plain http",
