@@ -58,6 +58,25 @@ def test_after_verified_the_bay_is_green_only_once_the_camera_is_cleared(
     assert here.agent("verify", "--all").code == 0
 
 
+def test_a_camera_that_was_cleared_and_is_docked_again_is_green_at_once(
+    tmp_path: Path, camera: Path
+) -> None:
+    here = erasing(tmp_path, "after_verified")
+    docked = here.root / "bays/1" / CAMERA
+    with here.running():
+        camera.rename(docked)
+        wait_until(lambda: state(here) == "sealed")
+        docked.rename(camera)
+        wait_until(lambda: state(here) == "empty")
+        assert here.status()["owed"] == []
+
+        camera.rename(docked)
+
+        wait_until(lambda: state(here) == "sealed")
+        bay = here.bay("1")
+    assert (bay["colour"], bay["reason"], bay["total"]) == ("green", None, 0)
+
+
 def test_the_log_says_why_a_file_was_erased(tmp_path: Path, camera: Path) -> None:
     here = erasing(tmp_path, "after_verified")
     with here.running():
@@ -136,6 +155,7 @@ def test_a_model_whose_profile_does_not_say_so_is_never_cleared(
     with here.running():
         camera.rename(docked)
         wait_until(lambda: state(here) == "sealed")
+        assert here.bay("1")["reason"] is None
 
     assert len(digests(docked)) == len(SIZES)
     told = here.agent("why-erased", str(file_ids(here)[0]))
