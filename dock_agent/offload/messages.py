@@ -220,8 +220,8 @@ class Order:
 class Expected:
     """One entry of a sealed docking: what the camera must still have.
 
-    `digest` is of a file that is to be erased; `skipped` says of anything else what
-    it is, and that stays where it is.
+    `digest` is of a file that is to be erased, and `copy` where the vault has it;
+    `skipped` says of anything else what it is, and that stays where it is.
     """
 
     id: FileId
@@ -230,6 +230,7 @@ class Expected:
     mtime_ns: int
     digest: Digest | None
     skipped: str | None
+    copy: Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def _intended(one: Candidate, docking: DockingId, policy: Policy) -> Event:
     facts = name(one.file) | {
         "sha256": one.file.sha256,
         "policy": policy.value,
-        "read_again": "the camera, just now: the same digest",
+        "read_again": "the camera and the copy, just now: the same digest",
         "copy": {
             "docking": one.copy.docking,
             "file": one.copy.stored,

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dock_agent.bays.machine import Cleared, Failed
 from dock_agent.errors import DockError
-from dock_agent.offload.erase.books import EraseBooks, EraseJob, break_off
+from dock_agent.offload.erase.books import EraseBooks, EraseJob, break_off, over, unsafe
 from dock_agent.offload.erase.card import Card, WritableCard
 from dock_agent.offload.erase.work import Erase
 from dock_agent.offload.messages import Heard, Said, Stop, ended
@@ -72,11 +73,14 @@ class Clearing:
         try:
             order = books.open()
         except DockError as error:
-            break_off(bench.conn, bench.sealer, (job, self.rule), ended(error))
+            why = ended(error)
+            break_off(bench.conn, bench.sealer, (job, self.rule), why)
+            bench.events.append(over(unsafe(why), why.detail))
             return str(error)
         channel = Direct(books, self.before, self.then)
         try:
-            Erase(lambda: self.card(self.source, root), channel, order).run()
+            card = partial(self.card, self.source, root)
+            Erase(card, bench.disk, channel, order).run()
         except DockError as error:
             books.end(ended(error))
         last = bench.events[-1]

@@ -6,13 +6,19 @@ transaction that puts the intent on record.
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dock_agent.bays.machine import Advanced, Cleared, Event, Failed
 from dock_agent.custody.manifest import SIGNATURE
-from dock_agent.errors import DockError, NotReleased, SourceChanged
+from dock_agent.errors import (
+    DockError,
+    FixityError,
+    NotReleased,
+    SourceChanged,
+    VaultUnusable,
+)
 from dock_agent.offload.ending import CODES
 from dock_agent.offload.messages import (
     Agreed,
@@ -45,6 +51,11 @@ from dock_agent.vault.disk import vault_errors
 
 log = logging.getLogger(__name__)
 
+UNSAFE = frozenset(
+    kind.__name__ for kind in (SourceChanged, FixityError, VaultUnusable)
+)
+"""Errors after which a camera may hold what is whole nowhere else."""
+
 
 @dataclass(frozen=True, slots=True)
 class EraseJob:
@@ -69,13 +80,13 @@ class EraseBooks:
     ) -> None:
         self._conn, self._sealer, self._job = conn, sealer, job
         self._rule, self._post = rule, post
-        self._changed = False  # the camera may hold what is not in the vault
+        self._unsafe: str | None = None  # the error, if one says that it is
         self.over = False
 
     def open(self) -> EraseOrder:
         """Ask the rules; return what to erase. Raises `NotReleased`, and why."""
         found = self._released()
-        listed = tuple(_listed(candidate) for candidate in found)
+        listed = tuple(_listed(one, self._place(one)) for one in found)
         return EraseOrder(self._job.source, self._job.root, listed)
 
     def answer(self, said: Said) -> Heard | None:
@@ -92,7 +103,7 @@ class EraseBooks:
         The bay is told first: a database that is held must not keep it waiting.
         """
         if not self.over:
-            self._changed |= why.error == SourceChanged.__name__
+            self._unsafe = self._unsafe or unsafe(why)
             self._close(why.detail)
             break_off(self._conn, self._sealer, (self._job, self._rule), why)
 
@@ -120,7 +131,8 @@ class EraseBooks:
 
     def _settle(self, said: Looked) -> None:
         docking, at = self._job.docking, self._sealer.clock.now()
-        self._changed = said.changed  # whatever becomes of the record
+        if said.changed:  # whatever becomes of the record
+            self._unsafe = SourceChanged.__name__
         found = dict.fromkeys(said.gone, EraseState.ERASED)
         found |= dict.fromkeys(said.still, EraseState.KEPT)
         found |= dict.fromkeys(said.vanished, EraseState.GONE)
@@ -136,23 +148,20 @@ class EraseBooks:
         self._close(reason)
 
     def _close(self, reason: str | None) -> None:
-        """Free the bay; but not for a camera that holds more than was offloaded."""
+        """Free the bay; but not for a camera that holds what the vault does not."""
         self.over = True
         if reason is None:
             log.info("camera cleared docking=%s", self._job.docking)
         else:
             log.warning("camera not cleared docking=%s %s", self._job.docking, reason)
-        if self._changed:
-            told = f"the camera is not as it was offloaded: {reason}: dock it again"
-            self._post(Failed(CODES[SourceChanged.__name__], told))
-        else:
-            self._post(Cleared(reason))
+        self._post(over(self._unsafe, reason))
 
     def _released(self) -> list[Candidate]:
         """Return the docking's entries if all of its files may go."""
         conn, job = self._conn, self._job
         found = candidates.of_docking(conn, job.docking)
         copies = [self._copy(candidate) for candidate in found]
+        _require_copies(copies)
         now = self._sealer.clock.now().utc
         told = objection(self._rule, self._visit(), copies, now)
         if told is not None:
@@ -195,11 +204,36 @@ class EraseBooks:
             kept=one.kept,
         )
 
+    def _place(self, one: Candidate) -> Path:
+        return self._sealer.root / one.bag / "data" / one.copy.stored
+
     def _length(self, one: Candidate) -> int | None:
-        path = self._sealer.root / one.bag / "data" / one.copy.stored
+        path = self._place(one)
         with vault_errors():
             there = self._sealer.disk.exists(path)
             return self._sealer.disk.size(path) if there else None
+
+
+def over(error: str | None, reason: str | None) -> Cleared | Failed:
+    """Return what the bay is told; `error` is one of `UNSAFE`, or None."""
+    if error is None:
+        return Cleared(reason)
+    return Failed(CODES[error], f"not cleared: {reason}: dock it again")
+
+
+def unsafe(why: Ended) -> str | None:
+    """Return the error if it says that the footage may not be safe."""
+    return why.error if why.error in UNSAFE else None
+
+
+def _require_copies(copies: Sequence[Copy]) -> None:
+    """Whatever the rules say: the footage is not safe if a copy is gone."""
+    for copy in copies:
+        safe = copy.state in {FileState.VERIFIED, FileState.HELD}
+        if safe and copy.copy_state is not FileState.VERIFIED:
+            raise FixityError(f"{copy.name}: its copy is {copy.copy_state}")
+        if safe and copy.there != copy.size:
+            raise FixityError(f"{copy.name}: its copy is not in the vault as it was")
 
 
 def break_off(
@@ -217,7 +251,7 @@ def break_off(
             erasures.refused(conn, job.docking, rule.policy, why.detail, at)
 
 
-def _listed(one: Candidate) -> Expected:
+def _listed(one: Candidate, copy: Path) -> Expected:
     file = one.file
     is_evidence = file.state is not FileState.SKIPPED
     return Expected(
@@ -227,4 +261,5 @@ def _listed(one: Candidate) -> Expected:
         file.mtime_ns,
         file.sha256 if is_evidence else None,
         None if is_evidence else file.reason,
+        copy,
     )

@@ -18,7 +18,13 @@ from dock_agent.cameras.profile import Profile
 from dock_agent.errors import DockError
 from dock_agent.offload.clerk import Post
 from dock_agent.offload.erase import process
-from dock_agent.offload.erase.books import EraseBooks, EraseJob, break_off
+from dock_agent.offload.erase.books import (
+    EraseBooks,
+    EraseJob,
+    break_off,
+    over,
+    unsafe,
+)
 from dock_agent.offload.messages import Ended, ended
 from dock_agent.offload.parent import GRACE, Wish, converse, end_child
 from dock_agent.offload.release import Rule
@@ -169,7 +175,7 @@ class ProcessEraser:
         Where it does not, an intent that stands is settled by the next docking.
         """
         log.warning("camera not cleared docking=%s %s", what[0].docking, why.detail)
-        post(Cleared(why.detail))
+        post(over(unsafe(why), why.detail))
         try:
             with translated("the database"), closing(self._connect()) as conn:
                 break_off(conn, self._sealer, what, why)

@@ -10,6 +10,7 @@ from dock_agent.offload.erase.work import Erase
 from dock_agent.offload.messages import EraseOrder
 from dock_agent.offload.process import ParentGone, Pipe, speak
 from dock_agent.signals import die_with_parent
+from dock_agent.vault.real import RealDisk
 
 
 def main(connection: Connection, order: EraseOrder) -> None:
@@ -21,4 +22,5 @@ def main(connection: Connection, order: EraseOrder) -> None:
 
 
 def _erase(pipe: Pipe, order: EraseOrder) -> None:
-    Erase(partial(WritableCard, order.source, order.root), pipe, order).run()
+    card = partial(WritableCard, order.source, order.root)
+    Erase(card, RealDisk(), pipe, order).run()

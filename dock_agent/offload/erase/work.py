@@ -1,8 +1,9 @@
 """Erase what is sealed from one camera: everything that touches the camera.
 
 Runs in a process of its own, or in the caller's. Nothing is removed unless the whole
-camera is as it was offloaded, every byte of it, and the intent is on record. What
-became of it is told from a fresh look alone.
+camera is as it was offloaded, and its copy in the vault as it was sealed, every byte
+of both, and the intent is on record. What became of it is told from a fresh look
+alone.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from contextlib import closing
 from dock_agent.errors import CameraError, CameraGone, SourceChanged, StoreError
 from dock_agent.offload.bench import Channel
 from dock_agent.offload.erase.card import Card, wanted
+from dock_agent.offload.erase.copies import require_copy
 from dock_agent.offload.messages import (
     Agreed,
     EraseOrder,
@@ -22,6 +24,7 @@ from dock_agent.offload.messages import (
     Said,
 )
 from dock_agent.offload.source import digest_source, shown
+from dock_agent.vault.disk import Disk
 
 SIGN_OF_LIFE = 4 << 20  # bytes between two words of progress
 OFTEN = 64  # files between two
@@ -33,13 +36,17 @@ class Erase:
     """One camera's erase. `open_card` opens its tree anew at each call."""
 
     def __init__(
-        self, open_card: Callable[[], Card], channel: Channel, order: EraseOrder
+        self,
+        open_card: Callable[[], Card],
+        disk: Disk,
+        channel: Channel,
+        order: EraseOrder,
     ) -> None:
-        self._open_card, self._channel = open_card, channel
+        self._open_card, self._disk, self._channel = open_card, disk, channel
         self._listed = {entry.path: entry for entry in order.listed}
         self._doomed = [e for e in order.listed if e.digest is not None]
         self._removed = set[bytes]()
-        self._files = self._read = self._told = 0
+        self._files = self._read = self._quiet = 0
 
     def run(self) -> None:
         """Do all of it. Raises `DockError` where it cannot go on."""
@@ -55,7 +62,10 @@ class Erase:
     # ---- nothing is removed yet ---------------------------------------------------
 
     def _as_offloaded(self, card: Card) -> Seen:
-        """Hold the whole camera against what was sealed, and read every file again."""
+        """Hold the whole camera against what was sealed; read files and copies again.
+
+        The copies after the camera: nothing is younger than that look at the vault.
+        """
         before = self._list(card)
         for entry in self._doomed:
             read = digest_source(card, wanted(before[entry.path]), self._beat)
@@ -63,6 +73,8 @@ class Erase:
                 told = "the camera gives other bytes now than were offloaded"
                 raise SourceChanged(f"{shown(entry.path)}: {told}")
             self._count()
+        for entry in self._doomed:
+            require_copy(self._disk, entry, before[entry.path], self._lives)
         if self._list(card) != before:
             raise SourceChanged("the camera was written while it was read again")
         self._progress()
@@ -121,7 +133,11 @@ class Erase:
 
     def _beat(self, count: int) -> None:
         self._read += count
-        if self._read - self._told >= SIGN_OF_LIFE:
+        self._lives(count)
+
+    def _lives(self, count: int) -> None:
+        self._quiet += count
+        if self._quiet >= SIGN_OF_LIFE:
             self._progress()
 
     def _count(self) -> None:
@@ -130,7 +146,7 @@ class Erase:
             self._progress()
 
     def _progress(self) -> None:
-        self._told = self._read
+        self._quiet = 0
         self._channel.tell(Progressed(self._files, self._read))
 
     def _go(self, said: Said) -> None:
