@@ -2,7 +2,9 @@
 
 import errno
 import os
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from dock_agent.vault.disk import Beat, Reread, silent
 from dock_agent.vault.real import RealDisk
 from support.bench import Bench
 from support.cards import card, digests
+from support.disks import MAY_MOUNT
 from support.erasing import Clearing, erasures, told
 
 SIZES = {f"DCIM/{n:04d}.MP4": 5000 + n for n in range(5)}
@@ -158,3 +161,64 @@ def test_a_vault_that_does_not_answer_keeps_everything_and_is_never_green(
     last = bench.events[-1]
     assert isinstance(last, Failed)
     assert last.code == "D-32"
+
+
+# ---- who else is at the camera's files ------------------------------------------
+
+
+def test_a_file_that_is_open_for_writing_keeps_everything(
+    bench: Bench, source: Path
+) -> None:
+    docking = bench.dock(source)
+
+    with (source / VIDEO).open("ab"):
+        Clearing(bench, source).of(docking)
+
+    require_untouched(bench, docking, source, "is being written")
+    assert isinstance(bench.events[-1], Failed), "its bay would be green"
+
+
+def test_a_file_that_is_opened_for_writing_after_the_intent_is_left(
+    bench: Bench, source: Path
+) -> None:
+    docking = bench.dock(source)
+    opened: list[int] = []
+
+    def begin(said: Said) -> None:
+        if isinstance(said, Agreed):
+            opened.append(os.open(source / VIDEO, os.O_WRONLY | os.O_APPEND))
+
+    Clearing(bench, source, then=begin).of(docking)
+
+    os.write(opened[0], b"more footage")
+    os.close(opened[0])
+    assert (source / VIDEO).read_bytes().endswith(b"more footage")
+    assert erasures(bench, docking.id)[VIDEO] == "kept"
+    assert isinstance(bench.events[-1], Failed), "its bay would be green"
+
+
+@pytest.mark.skipif(not MAY_MOUNT, reason="mounting needs root")
+def test_another_tree_that_is_bound_below_the_camera_is_not_touched(
+    bench: Bench, source: Path, tmp_path: Path
+) -> None:
+    other = card(tmp_path / "elsewhere", {"evidence.MP4": 999})
+    (source / "BOUND").mkdir()
+    with bound(other, source / "BOUND"):
+        docking = bench.dock(source)
+
+        why = Clearing(bench, source).of(docking)
+
+    assert why is not None
+    assert "another tree" in why
+    assert (other / "evidence.MP4").stat().st_size == 999
+    require_untouched(bench, docking, source, "another tree")
+
+
+@contextmanager
+def bound(tree: Path, at: Path) -> Iterator[None]:
+    """Have a directory at a second place, as mount(8) --bind does."""
+    subprocess.run(["mount", "--bind", tree, at], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", at], check=True)

@@ -17,6 +17,7 @@ def main(connection: Connection, order: EraseOrder) -> None:
     """Erase as ordered. Says `Ended` where it cannot go on; then ends."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGIO, signal.SIG_IGN)  # somebody opened what we look at
     with suppress(ParentGone):
         speak(Pipe(connection), partial(_erase, order=order))
 
