@@ -8,7 +8,7 @@ import click
 
 from dock_agent.cli.common import TEXT, print_json, with_config, with_json
 from dock_agent.config import Config
-from dock_agent.recording import DockingId
+from dock_agent.recording import ClearState, DockingId
 
 Command = Callable[..., Any]
 
@@ -35,13 +35,16 @@ def _ordered(command: Command) -> Command:
 def add(config: Config, docking: str, by: str, why: str) -> None:
     """Keep DOCKING from now on."""
     from dock_agent.clock import SystemClock
-    from dock_agent.store import holds
+    from dock_agent.store import erasures, holds
     from dock_agent.store.db import connect, transaction
 
     order = holds.Hold(DockingId(docking), by, why)
     with closing(connect(config.store_path)) as conn, transaction(conn):
         holds.place(conn, order, SystemClock().now())
+        state = erasures.state(conn, order.docking)
     click.echo(f"Docking {docking} is kept.")
+    if state not in {None, ClearState.REFUSED}:
+        click.echo(f"Files of it may be gone from its camera: its erase is {state}.")
 
 
 @hold_.command("remove")

@@ -151,6 +151,13 @@ class Agreed:
 
 
 @dataclass(frozen=True, slots=True)
+class Removing:
+    """This file goes next. Answered by `Go`, or by `Stop` if it is kept after all."""
+
+    id: FileId
+
+
+@dataclass(frozen=True, slots=True)
 class Looked:
     """A fresh look after an erase: which files are gone, and which are not.
 
@@ -195,6 +202,7 @@ Said = (
     | AllCopied
     | AllPassed
     | Agreed
+    | Removing
     | Looked
     | Ended
 )

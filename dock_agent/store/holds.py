@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dock_agent.clock import Instant, stamp
 from dock_agent.custody.chain import Event
 from dock_agent.errors import NoSuchDocking, NotAllowed
-from dock_agent.recording import DockingId
+from dock_agent.recording import DockingId, FileId
 from dock_agent.store import custody, dockings
 from dock_agent.store.db import writer
 
@@ -45,6 +45,18 @@ def lift(conn: sqlite3.Connection, hold: Hold, at: Instant) -> None:
     cursor = conn.execute("DELETE FROM hold WHERE docking = ?", (hold.docking,))
     if cursor.rowcount == 1:
         _tell(conn, "hold lifted", hold, at)
+
+
+def keeps(conn: sqlite3.Connection, file: FileId) -> bool:
+    """Whether an order keeps this file's docking, or the one that has its copy."""
+    row = conn.execute(
+        "SELECT EXISTS (SELECT 1 FROM file"
+        " JOIN file AS copy ON copy.id = coalesce(file.held_by, file.id)"
+        " JOIN hold ON hold.docking IN (file.docking, copy.docking)"
+        " WHERE file.id = ?) AS kept",
+        (file,),
+    ).fetchone()
+    return bool(row["kept"])
 
 
 def every(conn: sqlite3.Connection) -> list[Hold]:

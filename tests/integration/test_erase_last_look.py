@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 
 from dock_agent.bays.machine import Cleared, Failed
-from dock_agent.offload.messages import Agreed, Said
+from dock_agent.offload.erase.card import WritableCard
+from dock_agent.offload.messages import Agreed, Found, Said
 from dock_agent.recording import ReadBack
+from dock_agent.store import holds
+from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Docking
+from dock_agent.store.holds import Hold
 from dock_agent.vault.disk import Beat, Reread, silent
 from dock_agent.vault.real import RealDisk
 from support.bench import Bench
@@ -222,3 +226,45 @@ def bound(tree: Path, at: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", at], check=True)
+
+
+# ---- what a person orders -------------------------------------------------------
+
+
+def test_a_hold_that_is_placed_while_files_go_keeps_the_others(
+    bench: Bench, source: Path
+) -> None:
+    docking = bench.dock(source)
+
+    class Ordering(WritableCard):
+        def remove(self, found: Found) -> None:
+            super().remove(found)
+            hold(bench, docking)
+
+    why = Clearing(bench, source, card=Ordering).of(docking)
+
+    assert why is not None
+    assert "on hold" in why
+    assert len(digests(source)) == len(SIZES) - 1
+    assert sorted(erasures(bench, docking.id).values()) == ["erased", *["kept"] * 4]
+    assert isinstance(bench.events[-1], Cleared), "the footage is safe"
+
+
+def test_a_hold_on_the_docking_that_has_the_copies_is_heard_while_files_go(
+    bench: Bench, source: Path
+) -> None:
+    first, again = bench.dock(source), bench.dock(source)
+
+    def order(said: Said) -> None:
+        if isinstance(said, Agreed):
+            hold(bench, first)
+
+    Clearing(bench, source, then=order).of(again)
+
+    assert len(digests(source)) == len(SIZES)
+    assert set(erasures(bench, again.id).values()) == {"kept"}
+
+
+def hold(bench: Bench, docking: Docking) -> None:
+    with transaction(bench.conn) as conn:
+        holds.place(conn, Hold(docking.id, "A. Judge", "case 7"), bench.clock.now())

@@ -147,6 +147,19 @@ def test_a_hold_keeps_the_camera_as_it_is(tmp_path: Path, camera: Path) -> None:
     assert "Nothing" in here.agent("hold", "list").out
 
 
+def test_a_hold_that_comes_too_late_says_so(tmp_path: Path, camera: Path) -> None:
+    here = erasing(tmp_path, "after_verified")
+    with here.running():
+        camera.rename(here.root / "bays/1" / CAMERA)
+        wait_until(lambda: state(here) == "sealed")
+    docking = here.agent("recordings", "--json").json[0]["docking"]
+
+    told = here.agent("hold", "add", docking, "--by", "A. Judge", "--why", "case 7")
+
+    assert told.code == 0
+    assert "may be gone from its camera" in told.out
+
+
 def test_a_model_whose_profile_does_not_say_so_is_never_cleared(
     tmp_path: Path, camera: Path
 ) -> None:

@@ -29,6 +29,7 @@ from dock_agent.offload.messages import (
     Heard,
     Looked,
     Progressed,
+    Removing,
     Said,
     Stop,
     ended,
@@ -43,7 +44,7 @@ from dock_agent.recording import (
     EraseState,
     FileState,
 )
-from dock_agent.store import candidates, dockings, erasures
+from dock_agent.store import candidates, dockings, erasures, holds
 from dock_agent.store.candidates import Candidate
 from dock_agent.store.db import transaction
 from dock_agent.vault.bag import Sealer
@@ -115,6 +116,9 @@ class EraseBooks:
             case Ended():
                 self.end(said)
                 return None
+            case Removing(ident):
+                kept = holds.keeps(self._conn, ident)
+                return Stop("its docking is on hold") if kept else Go()
             case Agreed():
                 self._intend()
             case Looked():

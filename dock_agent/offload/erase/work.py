@@ -9,7 +9,14 @@ alone.
 from collections.abc import Callable, Mapping
 from contextlib import closing
 
-from dock_agent.errors import CameraError, CameraGone, SourceChanged, StoreError
+from dock_agent.errors import (
+    CameraError,
+    CameraGone,
+    DockError,
+    NotReleased,
+    SourceChanged,
+    StoreError,
+)
 from dock_agent.offload.bench import Channel
 from dock_agent.offload.erase.card import Card, wanted
 from dock_agent.offload.erase.copies import require_copy
@@ -21,6 +28,7 @@ from dock_agent.offload.messages import (
     Go,
     Looked,
     Progressed,
+    Removing,
     Said,
 )
 from dock_agent.offload.source import digest_source, shown
@@ -90,24 +98,30 @@ class Erase:
 
     # ---- from here on files may be gone -------------------------------------------
 
-    def _remove_all(self, card: Card, before: Seen) -> CameraError | None:
+    def _remove_all(self, card: Card, before: Seen) -> DockError | None:
         """Remove the files that were listed; stop at the first that cannot be.
 
         Returns what stopped it. Raises `CameraGone`.
         """
         try:
             for number, entry in enumerate(self._doomed, 1):
+                self._require_still_wanted(entry)
                 card.remove(before[entry.path])
                 self._removed.add(entry.path)
                 if number % OFTEN == 0:
                     self._progress()
         except CameraGone:
             raise
-        except CameraError as error:
+        except (CameraError, NotReleased) as error:
             return error
         return None
 
-    def _look(self, before: Seen, trouble: CameraError | None) -> None:
+    def _require_still_wanted(self, entry: Expected) -> None:
+        answer = self._channel.ask(Removing(entry.id))
+        if not isinstance(answer, Go):
+            raise NotReleased(getattr(answer, "reason", "no answer"))
+
+    def _look(self, before: Seen, trouble: DockError | None) -> None:
         """Open the camera anew and say what is there.
 
         What cannot be listed whole says nothing: then `CameraError` is raised.
