@@ -13,6 +13,7 @@ import pytest
 from dock_agent.bays.machine import Cleared, Failed
 from dock_agent.offload.erase.card import WritableCard
 from dock_agent.offload.messages import Agreed, Found, Said
+from dock_agent.offload.root import Root
 from dock_agent.recording import ReadBack
 from dock_agent.store import holds
 from dock_agent.store.db import transaction
@@ -268,3 +269,18 @@ def test_a_hold_on_the_docking_that_has_the_copies_is_heard_while_files_go(
 def hold(bench: Bench, docking: Docking) -> None:
     with transaction(bench.conn) as conn:
         holds.place(conn, Hold(docking.id, "A. Judge", "case 7"), bench.clock.now())
+
+
+def test_a_camera_that_is_moved_out_of_its_bay_keeps_what_it_still_has(
+    bench: Bench, source: Path, tmp_path: Path
+) -> None:
+    docking, root = bench.dock(source), Root.of(source.stat())
+
+    def take(said: Said) -> None:
+        if isinstance(said, Agreed):
+            source.rename(tmp_path / "taken-out")
+
+    Clearing(bench, source, root=root, then=take).of(docking)
+
+    assert len(digests(tmp_path / "taken-out")) == len(SIZES)
+    assert set(erasures(bench, docking.id).values()) == {"intended"}

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from dock_agent.errors import SourceChanged
+from dock_agent.errors import CameraGone, SourceChanged
 from dock_agent.offload.bench import Tree
 from dock_agent.offload.messages import Found
 from dock_agent.offload.root import Root
@@ -84,6 +84,8 @@ class WritableCard(MountedSource):
             try:
                 _require_same(at, name, expected)  # what is opened is a regular file
                 os.close(self.open(found.path))
+                if not self.alive():  # an open directory goes where it is moved
+                    raise CameraGone(f"{shown(found.path)}: it left")
                 _require_same(at, name, expected)
                 os.unlink(name, dir_fd=at)
             finally:
