@@ -46,7 +46,7 @@ class Visit:
     attached: bool  # the same medium as when it was offloaded
     state: DockingState
     complete: bool | None  # every file safe, and read once more after the last
-    signed: bool
+    signed: bool  # it, and each that its copies lie in: as it was signed
     sealed_at: datetime | None
     on_hold: bool
     cleared: bool  # it was tried before, however that ended

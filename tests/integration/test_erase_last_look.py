@@ -284,3 +284,20 @@ def test_a_camera_that_is_moved_out_of_its_bay_keeps_what_it_still_has(
 
     assert len(digests(tmp_path / "taken-out")) == len(SIZES)
     assert set(erasures(bench, docking.id).values()) == {"intended"}
+
+
+# ---- the bags -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["tagmanifest.sig", "tagmanifest-sha256.txt", "manifest-sha256.txt"]
+)
+def test_a_bag_that_is_not_as_it_was_signed_keeps_everything(
+    bench: Bench, source: Path, name: str
+) -> None:
+    first, again = bench.dock(source), bench.dock(source)
+    rot(bench.bag(first) / name)
+
+    Clearing(bench, source).of(again)
+
+    require_untouched(bench, again, source, "is not signed")

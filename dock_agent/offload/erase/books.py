@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dock_agent.bays.machine import Advanced, Cleared, Event, Failed
-from dock_agent.custody.manifest import SIGNATURE
 from dock_agent.errors import (
     DockError,
     FixityError,
@@ -47,7 +46,7 @@ from dock_agent.recording import (
 from dock_agent.store import candidates, dockings, erasures, holds
 from dock_agent.store.candidates import Candidate
 from dock_agent.store.db import transaction
-from dock_agent.vault.bag import Sealer
+from dock_agent.vault.bag import Sealer, as_signed
 from dock_agent.vault.disk import vault_errors
 
 log = logging.getLogger(__name__)
@@ -167,24 +166,22 @@ class EraseBooks:
         copies = [self._copy(candidate) for candidate in found]
         _require_copies(copies)
         now = self._sealer.clock.now().utc
-        told = objection(self._rule, self._visit(), copies, now)
+        told = objection(self._rule, self._visit(found), copies, now)
         if told is not None:
             raise NotReleased(told)
         return found
 
-    def _visit(self) -> Visit:
+    def _visit(self, found: Sequence[Candidate]) -> Visit:
         conn, job = self._conn, self._job
         docking = dockings.get(conn, job.docking)
-        signature = self._sealer.root / docking.bag / SIGNATURE
-        with vault_errors():
-            signed = self._sealer.disk.exists(signature)
+        bags = {job.docking, *(one.copy.docking for one in found)}
         return Visit(
             camera=docking.camera,
             docked=job.camera,
             attached=job.root.attached(),
             state=docking.state,
             complete=docking.complete,
-            signed=signed,
+            signed=all(as_signed(conn, self._sealer, bag) for bag in bags),
             sealed_at=docking.ended_at,
             on_hold=erasures.on_hold(conn, job.docking),
             cleared=erasures.state(conn, job.docking) is not None,
