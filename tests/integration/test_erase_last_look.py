@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dock_agent.bays.machine import Cleared, Failed
+from dock_agent.custody import manifest
 from dock_agent.offload.erase.card import WritableCard
 from dock_agent.offload.messages import Agreed, Found, Said
 from dock_agent.offload.root import Root
@@ -301,3 +302,19 @@ def test_a_bag_that_is_not_as_it_was_signed_keeps_everything(
     Clearing(bench, source).of(again)
 
     require_untouched(bench, again, source, "is not signed")
+
+
+def test_a_bag_whose_own_files_were_all_written_anew_keeps_everything(
+    bench: Bench, source: Path
+) -> None:
+    docking = bench.dock(source)
+    bag = bench.bag(docking)
+    rot(bag / "inventory.jsonl")
+    tags = {name: (bag / name).read_bytes() for name in manifest.TAGS}
+    signed = bag / manifest.TAG_MANIFEST
+    signed.chmod(0o600)
+    signed.write_text(manifest.tag_manifest(tags))
+
+    Clearing(bench, source).of(docking)
+
+    require_untouched(bench, docking, source, "is not signed")
