@@ -71,7 +71,7 @@ class Copy:
     method: ReadBack | None
     retries: int | None
     there: int | None
-    on_hold: bool
+    on_hold: bool  # by any docking that listed it
     proofs: Mapping[DestinationName, Proof]  # of the same digest, confirmed
     kept: int  # erases that it outlived
 
@@ -145,7 +145,7 @@ def _of_copy(copy: Copy) -> list[Answer]:
         (copy.retries is not None, "nobody counted how often it was read"),
         (copy.retries == 0, "the camera did not read it at once"),
         (copy.there == copy.size, "its copy is not in the vault as it was"),
-        (not copy.on_hold, "its copy is on hold"),
+        (not copy.on_hold, "it is on hold"),
         (copy.kept < MOST_TRIES, "it could not be removed: look at the card"),
     ]
 

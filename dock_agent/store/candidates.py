@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from dock_agent.recording import DestinationName, DockingId, Proof
-from dock_agent.store import files
+from dock_agent.store import files, holds
 from dock_agent.store.files import File
 
 
@@ -31,7 +31,6 @@ def of_docking(conn: sqlite3.Connection, docking: DockingId) -> list[Candidate]:
     """Return every entry of a docking's inventory, in its order."""
     rows = conn.execute(
         "SELECT file.id AS entry, docking.bag, docking.state = 'sealed' AS sealed,"
-        " EXISTS (SELECT 1 FROM hold WHERE hold.docking = docking.id) AS on_hold,"
         " (SELECT count(*) FROM erasure JOIN file AS before ON before.id = erasure.file"
         "  JOIN docking AS then_ ON then_.id = before.docking"
         "  JOIN clearing ON clearing.docking = before.docking"
@@ -56,7 +55,7 @@ def _candidate(conn: sqlite3.Connection, row: sqlite3.Row) -> Candidate:
         copy=copy,
         bag=PurePosixPath(row["bag"]),
         sealed=bool(row["sealed"]),
-        on_hold=bool(row["on_hold"]),
+        on_hold=holds.keeps(conn, file.id),
         proofs=_proofs(conn, copy),
         kept=row["kept"],
     )

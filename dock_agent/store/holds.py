@@ -48,11 +48,18 @@ def lift(conn: sqlite3.Connection, hold: Hold, at: Instant) -> None:
 
 
 def keeps(conn: sqlite3.Connection, file: FileId) -> bool:
-    """Whether an order keeps this file's docking, or the one that has its copy."""
+    """Whether an order keeps any docking that listed this file, or has its copy.
+
+    It is on the camera once, whichever of them the order names. The camera's own
+    name is not asked: of two with one serial it may be another each time.
+    """
     row = conn.execute(
         "SELECT EXISTS (SELECT 1 FROM file"
         " JOIN file AS copy ON copy.id = coalesce(file.held_by, file.id)"
         " JOIN hold ON hold.docking IN (file.docking, copy.docking)"
+        "  OR EXISTS (SELECT 1 FROM file AS other WHERE other.docking = hold.docking"
+        "   AND other.path = file.path AND other.size = file.size"
+        "   AND other.mtime_ns = file.mtime_ns)"
         " WHERE file.id = ?) AS kept",
         (file,),
     ).fetchone()

@@ -318,3 +318,47 @@ def test_a_bag_whose_own_files_were_all_written_anew_keeps_everything(
     Clearing(bench, source).of(docking)
 
     require_untouched(bench, docking, source, "is not signed")
+
+
+def test_a_hold_on_any_docking_that_lists_the_file_keeps_everything(
+    bench: Bench, source: Path
+) -> None:
+    bench.dock(source)
+    between = bench.dock(source)
+    last = bench.dock(source)
+    hold(bench, between)
+
+    Clearing(bench, source).of(last)
+
+    require_untouched(bench, last, source, "on hold")
+
+
+def test_a_hold_on_a_docking_whose_copy_was_made_anew_keeps_everything(
+    bench: Bench, source: Path
+) -> None:
+    first = bench.dock(source)
+    for name in SIZES:
+        rot(bench.bag(first) / "data" / name)
+    bench.dock(source)
+    last = bench.dock(source)
+    hold(bench, first)
+
+    Clearing(bench, source).of(last)
+
+    require_untouched(bench, last, source, "on hold")
+
+
+def test_a_hold_on_any_docking_that_lists_the_file_is_heard_while_files_go(
+    bench: Bench, source: Path
+) -> None:
+    bench.dock(source)
+    between = bench.dock(source)
+    last = bench.dock(source)
+
+    def order(said: Said) -> None:
+        if isinstance(said, Agreed):
+            hold(bench, between)
+
+    Clearing(bench, source, then=order).of(last)
+
+    assert len(digests(source)) == len(SIZES)
