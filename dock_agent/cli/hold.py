@@ -8,7 +8,7 @@ import click
 
 from dock_agent.cli.common import TEXT, print_json, with_config, with_json
 from dock_agent.config import Config
-from dock_agent.recording import ClearState, DockingId
+from dock_agent.recording import DockingId
 
 Command = Callable[..., Any]
 
@@ -41,10 +41,10 @@ def add(config: Config, docking: str, by: str, why: str) -> None:
     order = holds.Hold(DockingId(docking), by, why)
     with closing(connect(config.store_path)) as conn, transaction(conn):
         holds.place(conn, order, SystemClock().now())
-        state = erasures.state(conn, order.docking)
+        gone = erasures.may_be_gone(conn, order.docking)
     click.echo(f"Docking {docking} is kept.")
-    if state not in {None, ClearState.REFUSED}:
-        click.echo(f"Files of it may be gone from its camera: its erase is {state}.")
+    if gone:
+        click.echo(f"{gone} of its files may be gone from its camera already.")
 
 
 @hold_.command("remove")

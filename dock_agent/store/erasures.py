@@ -42,6 +42,19 @@ def state(conn: sqlite3.Connection, docking: DockingId) -> ClearState | None:
     return None if row is None else ClearState(row["state"])
 
 
+def may_be_gone(conn: sqlite3.Connection, docking: DockingId) -> int:
+    """Count the files that a docking listed, and that this or a later erase took."""
+    row = conn.execute(
+        "SELECT count(DISTINCT file.id) AS files FROM erasure"
+        " JOIN file AS gone ON gone.id = erasure.file"
+        " JOIN file ON file.docking = ? AND file.path = gone.path"
+        "  AND file.size = gone.size AND file.mtime_ns = gone.mtime_ns"
+        " WHERE erasure.state <> 'kept'",
+        (docking,),
+    ).fetchone()
+    return int(row["files"])
+
+
 def ripe(
     conn: sqlite3.Connection,
     docking: DockingId,

@@ -19,6 +19,7 @@ from dock_agent.recording import ReadBack
 from dock_agent.store import holds
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Docking
+from dock_agent.store.erasures import may_be_gone
 from dock_agent.store.holds import Hold
 from dock_agent.vault.disk import Beat, Reread, silent
 from dock_agent.vault.real import RealDisk
@@ -362,3 +363,15 @@ def test_a_hold_on_any_docking_that_lists_the_file_is_heard_while_files_go(
     Clearing(bench, source, then=order).of(last)
 
     assert len(digests(source)) == len(SIZES)
+
+
+def test_of_a_docking_it_is_known_how_much_may_be_gone(
+    bench: Bench, source: Path
+) -> None:
+    first, last = bench.dock(source), bench.dock(source)
+    assert may_be_gone(bench.conn, first.id) == 0
+
+    Clearing(bench, source).of(last)
+
+    assert may_be_gone(bench.conn, first.id) == len(SIZES)
+    assert may_be_gone(bench.conn, last.id) == len(SIZES)
