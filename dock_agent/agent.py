@@ -8,13 +8,22 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dock_agent.bays.charge import Charger
-from dock_agent.bays.machine import ChargeRead, Event, Failed, Identified, OutOfRoom
+from dock_agent.bays.machine import (
+    ChargeRead,
+    Cleared,
+    Event,
+    Failed,
+    Identified,
+    OutOfRoom,
+    Sealed,
+    ToClear,
+)
 from dock_agent.bays.mount import Mounter
 from dock_agent.cameras.identify import Identity, identify
 from dock_agent.cameras.profile import Profile
@@ -22,10 +31,12 @@ from dock_agent.clock import Clock
 from dock_agent.custody.chain import Event as Recorded
 from dock_agent.errors import DockError
 from dock_agent.offload.clerk import Job
+from dock_agent.offload.erase.books import EraseJob
+from dock_agent.offload.erase.parent import Eraser, NoEraser
 from dock_agent.offload.parent import Offloader
 from dock_agent.offload.root import Root
 from dock_agent.offload.source import shown
-from dock_agent.recording import BayName, BayState, Colour, DockingId
+from dock_agent.recording import BayName, BayState, Colour, DockingId, Policy
 from dock_agent.station import Contact, Station, Still
 from dock_agent.vault.layout import bag_path
 from dock_agent.vault.lock import refuse_overlap
@@ -44,6 +55,7 @@ class Tools:
     clock: Clock
     vault: Path
     record: Callable[[Recorded], None]
+    eraser: Eraser = field(default_factory=NoEraser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,7 @@ class Agent:
         self._tools = tools
         self._ready: dict[tuple[BayName, str], Ready] = {}  # by bay and contact
         self._needed: dict[BayName, int] = {}  # bytes free that a bay waits for
+        self._cleared: set[DockingId] = set()
         self._closed = False
         self.station = Station(bays, self, tools.clock, still)
 
@@ -100,7 +113,17 @@ class Agent:
         post = partial(self._post, contact.sighting.bay, contact.docking)
         self._tools.offloader.start(job, post)
 
+    def clear(self, contact: Contact) -> None:
+        name, ready = contact.sighting.bay, self._ready.get(_place(contact))
+        post = partial(self._post, name, contact.docking)
+        if ready is None or contact.camera is None or self._closed:
+            post(Cleared("the camera is not at hand any more"))
+            return
+        job = EraseJob(contact.docking, contact.camera, ready.path, ready.root)
+        self._tools.eraser.start(job, ready.identity.profile, post)
+
     def cancel(self, contact: Contact) -> None:
+        self._tools.eraser.cancel(contact.docking)
         self._tools.offloader.cancel(contact.docking)
         self._ready.pop(_place(contact), None)
 
@@ -123,9 +146,47 @@ class Agent:
             if bay.state is BayState.WAITING and free >= self._needed.get(name, 0):
                 self.station.retry(name)
 
+    def clear_confirmed(self) -> None:
+        """Clear the cameras that stayed docked until all of theirs was confirmed."""
+        for name, bay in self.station.bays.items():
+            contact = self.station.contact(name)
+            sealed = bay.state is BayState.SEALED and bay.files_total
+            if not sealed or contact is None:
+                continue
+            policy = self._policy(contact)
+            if policy is Policy.AFTER_CONFIRMED and self._ripe(contact.docking):
+                ripe = ToClear(bay.files_total)
+                self.station.post(name, contact.docking, ripe)
+
+    def _ripe(self, docking: DockingId) -> bool:
+        if docking in self._cleared:
+            return False
+        try:
+            ripe = self._tools.eraser.ripe(docking)
+        except DockError as error:
+            log.warning("not known what is confirmed docking=%s %s", docking, error)
+            return False
+        if ripe:
+            self._cleared.add(docking)  # once in a docking, whatever comes of it
+        return ripe
+
+    def _clears(self, bay: BayName, docking: DockingId) -> bool:
+        """Whether the camera of this docking is cleared as soon as it is sealed."""
+        contact = self.station.contact(bay)
+        if contact is None or contact.docking != docking:
+            return False
+        return self._policy(contact) is Policy.AFTER_VERIFIED
+
+    def _policy(self, contact: Contact | None) -> Policy:
+        ready = None if contact is None else self._ready.get(_place(contact))
+        if ready is None:
+            return Policy.NEVER
+        return self._tools.eraser.policy(ready.identity.profile)
+
     def close(self) -> None:
         """Give up every docking, in order; begin nothing more."""
         self._closed = True
+        self._tools.eraser.close()
         self._tools.offloader.close()
 
     def _record(self, what: str, contact: Contact) -> None:
@@ -170,6 +231,8 @@ class Agent:
     def _post(self, bay: BayName, docking: DockingId, event: Event) -> None:
         if isinstance(event, OutOfRoom):
             self._needed[bay] = event.needed
+        if isinstance(event, Sealed) and event.files and self._clears(bay, docking):
+            event = ToClear(event.files)  # in one step: it never shows green between
         self.station.post(bay, docking, event)
 
 

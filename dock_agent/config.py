@@ -17,6 +17,7 @@ from msgspec import Meta
 from dock_agent.config_faults import UNIX, faults
 from dock_agent.config_tables import (
     Bay,
+    Cameras,
     Destination,
     Keys,
     Offload,
@@ -34,6 +35,7 @@ from dock_agent.recording import BayName, DestinationName
 
 __all__ = [
     "Bay",
+    "Cameras",
     "Config",
     "Destination",
     "Keys",
@@ -64,6 +66,7 @@ class Config(Table, frozen=True):
     bays: tuple[Bay, ...] = ()
     destinations: tuple[Destination, ...] = ()
     release: Release = Release()
+    cameras: Cameras = Cameras()
     offload: Offload = Offload()
     sync: Sync = Sync()
     web: Web = Web()

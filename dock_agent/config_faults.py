@@ -29,10 +29,29 @@ def faults(config: "Config") -> Iterator[str]:
     for bay in config.bays:
         if (bay.port is None) == (bay.folder is None):
             yield f"bay `{bay.name}` needs a port or a folder"
+    yield from _erase(config)
     for destination in config.destinations:
         for fault in _destination(destination):
             yield f"destination `{destination.name}` {fault}"
     yield from _listen(config.web.listen)
+
+
+def _erase(config: "Config") -> Iterator[str]:
+    wish = config.release.erase
+    if wish == "never":
+        return
+    for bay in config.bays:
+        if bay.port is not None:
+            told = "erase is not available for USB bays yet"
+            yield f'{told}: bay `{bay.name}` has a port; say `erase = "never"`'
+            return
+    if config.vault.cached == "accept":
+        yield (
+            f'erase = "{wish}" rests on copies read back from the medium,'
+            ' and `[vault] cached = "accept"` may have none'
+        )
+    if wish == "after_confirmed" and not config.destinations:
+        yield f'erase = "{wish}" needs a destination that confirms'
 
 
 def _zone(config: "Config") -> Iterator[str]:

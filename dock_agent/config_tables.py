@@ -189,6 +189,15 @@ class Release(Table, frozen=True):
     ] = "never"
 
 
+class Cameras(Table, frozen=True):
+    """Which models of cameras are known, besides those that come with the program."""
+
+    profiles: Annotated[
+        str | None,
+        Meta(description="directory of profiles, `*.toml`; one wins over ours by name"),
+    ] = None
+
+
 class Offload(Table, frozen=True):
     """How cameras are read."""
 

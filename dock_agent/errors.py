@@ -35,6 +35,12 @@ class NoSuchDocking(ConfigError):
     hint = "`dock-agent recordings --json` names the docking of each recording."
 
 
+class NoSuchFile(ConfigError):
+    """No file has this id."""
+
+    hint = "`dock-agent recordings --json` names each file's id."
+
+
 class NeedsALook(ConfigError):
     """This machine is not yet what a station needs."""
 
@@ -239,6 +245,12 @@ class NotAllowed(DockError):
     """This may not be done by this user, or not now."""
 
     exit_code = 50
+
+
+class NotReleased(NotAllowed):
+    """A camera's own copies may not be erased."""
+
+    hint = "The footage is safe in the vault; the camera keeps its own copy."
 
 
 class StillConfigured(NotAllowed):

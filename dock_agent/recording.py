@@ -23,6 +23,7 @@ class BayState(StrEnum):
     COPYING = "copying"  # files are being copied and verified one by one
     CHECKING = "checking"  # everything is copied; a second full pass runs
     SEALED = "sealed"  # every file is verified, the manifest is signed
+    CLEARING = "clearing"  # sealed; the camera's own copies are being erased
     WAITING = "waiting"  # the vault has no room: the footage stays on the camera
     PULLED = "pulled"  # the camera left before its docking was sealed
     FAULT = "fault"  # a person must look
@@ -59,6 +60,33 @@ class FileState(StrEnum):
     SKIPPED = "skipped"  # not a regular file: recorded, never followed
     MISSED = "missed"  # it could not be copied in this docking
     QUARANTINED = "quarantined"  # kept because something is wrong
+
+
+class Policy(StrEnum):
+    """Which proof an erase of a camera waits for."""
+
+    NEVER = "never"
+    AFTER_VERIFIED = "after_verified"
+    AFTER_CONFIRMED = "after_confirmed"
+
+
+class ClearState(StrEnum):
+    """How far the erase of one docking's files has got."""
+
+    INTENDED = "intended"  # from now on any of them may be gone
+    CLEARED = "cleared"  # a fresh look found none of them
+    INTERRUPTED = "interrupted"  # the camera or the agent left: some may be gone
+    FAILED = "failed"  # the card did not do it: some may be gone
+    REFUSED = "refused"  # nothing was touched
+
+
+class EraseState(StrEnum):
+    """The camera's own copy of one file, once its erase was authorised."""
+
+    INTENDED = "intended"  # it may be gone
+    ERASED = "erased"  # a fresh look right after did not find it
+    KEPT = "kept"  # it is still there
+    GONE = "gone"  # it was no longer found, at a later docking or without our doing
 
 
 class TransferState(StrEnum):

@@ -25,13 +25,14 @@ from dock_agent.cameras import profile
 from dock_agent.clock import Clock, SystemClock
 from dock_agent.config import Config
 from dock_agent.custody.chain import Event
-from dock_agent.errors import StoreError
+from dock_agent.errors import ConfigError, StoreError
 from dock_agent.keys import signing_key
 from dock_agent.offload import process
 from dock_agent.offload.clerk import PATIENCE, Terms
+from dock_agent.offload.erase.parent import EraseTerms, ProcessEraser
 from dock_agent.offload.parent import Limits, ProcessOffloader
 from dock_agent.offload.recover import recover
-from dock_agent.recording import BayName, DestinationName
+from dock_agent.recording import BayName, DestinationName, Policy
 from dock_agent.station import Station, Still
 from dock_agent.store import configured, custody, destinations, station
 from dock_agent.store.db import connect, transaction
@@ -154,13 +155,31 @@ def _agent(held: Opened, clock: Clock, still: Still) -> Agent:
     tools = Tools(
         mounter=BayMounter(),
         charger=PowerSupplies(),
-        profiles=profile.shipped(),
+        profiles=_profiles(config),
         offloader=ProcessOffloader(held.connect, held.sealer, limits),
         clock=clock,
         vault=config.vault_path,
         record=partial(_record, held, clock),
+        eraser=ProcessEraser(held.connect, held.sealer, _erase_terms(config)),
     )
     return Agent(tools, config.bay_names(), still)
+
+
+def _profiles(config: Config) -> tuple[profile.Profile, ...]:
+    if config.cameras.profiles is None:
+        return profile.shipped()
+    folder = config.resolve(config.cameras.profiles)
+    if not folder.is_dir():
+        raise ConfigError(f"[cameras] profiles: there is no directory {folder}")
+    return profile.load(folder)
+
+
+def _erase_terms(config: Config) -> EraseTerms:
+    return EraseTerms(
+        Policy(config.release.erase),
+        cached_vault=config.vault.cached == "accept",
+        silence=config.offload.silence_s,
+    )
 
 
 def _detectors(config: Config) -> list[Detector]:
@@ -253,6 +272,7 @@ def _loop(turn: _Turn, stop: threading.Event) -> None:
         if turn.due("charge", CHARGE_EVERY):
             turn.agent.read_batteries()
             turn.agent.retry_waiting(turn.free())
+            turn.agent.clear_confirmed()
             turn.agent.station.tidy()
         if turn.due("reconcile", RECONCILE_EVERY):
             turn.reconcile()

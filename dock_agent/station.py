@@ -15,6 +15,7 @@ from dock_agent.bays.detector import Sighting
 from dock_agent.bays.machine import (
     Bay,
     Cancel,
+    Clear,
     Docked,
     Effect,
     Event,
@@ -61,6 +62,10 @@ class Hands(Protocol):
 
     def offload(self, contact: Contact) -> None:
         """Begin the docking; post what comes of it."""
+        ...
+
+    def clear(self, contact: Contact) -> None:
+        """Erase the camera's own copies; post `Cleared` or `Failed` in the end."""
         ...
 
     def cancel(self, contact: Contact) -> None:
@@ -268,6 +273,8 @@ class Station:
                 self._hands.identify(contact)
             case Offload():
                 self._hands.offload(contact)
+            case Clear():
+                self._hands.clear(contact)
             case Cancel():
                 self._hands.cancel(contact)
             case Show(colour):

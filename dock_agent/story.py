@@ -168,6 +168,9 @@ class Story:
         )
         offloader.start(job, lambda event: self._post(bay, contact.docking, event))
 
+    def clear(self, contact: Contact) -> None:
+        """No story tells of an erase."""
+
     def cancel(self, contact: Contact) -> None:
         """Nothing runs between two steps."""
 

@@ -40,6 +40,7 @@ PURE = (
     "machine",
     "away",
     "durations",
+    "bays.events",
     "bays.learn",
     "bays.machine",
     "bays.presence",
@@ -50,6 +51,7 @@ PURE = (
     "offload.docking",
     "offload.file",
     "offload.plan",
+    "offload.release",
     "sync.axis.capabilities",
     "sync.axis.metadata",
     "sync.axis.names",
@@ -86,6 +88,7 @@ LAST_RESORTS = (  # one broad except in each process, and in each docking's thre
     "dock_agent/cli/__init__.py",
     "dock_agent/offload/process.py",
     "dock_agent/offload/parent.py",
+    "dock_agent/offload/erase/parent.py",
     "dock_agent/agent.py",
 )
 LONGEST_MODULE = 300

@@ -63,6 +63,7 @@ def configuration() -> str:
         "[bays]": config.Bay,
         "[destinations]": config.Destination,
         "release": config.Release,
+        "cameras": config.Cameras,
         "offload": config.Offload,
         "web": config.Web,
         "keys": config.Keys,

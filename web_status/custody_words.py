@@ -105,6 +105,15 @@ def _refused(facts: Facts) -> str:
     return f"Destination {_text(facts, 'destination')} refused it{_because(facts)}."
 
 
+def _erase_intended(facts: Facts) -> str:
+    proofs = facts.get("proofs") or {}
+    places = ", ".join(shown(str(place)) for place in proofs) or "no destination"
+    return (
+        "The camera's own copy may go from here on: it was read again and is the same"
+        f" as the copy in the vault; confirmed by {places}."
+    )
+
+
 def _plain(words: str) -> Callable[[Facts], str]:
     return lambda facts: f"{words}{_because(facts)}."
 
@@ -228,4 +237,16 @@ SENTENCES: Mapping[str, Callable[[Facts], str]] = {
     "fault": _plain("The docking stopped; a person must look"),
     "confirmed": _confirmed,
     "refused": _refused,
+    "hold placed": _plain("A person ordered that this docking is kept"),
+    "hold lifted": _plain("A person ended that order"),
+    "erase intended": _erase_intended,
+    "erased": _plain("A fresh look at the camera did not find its own copy any more"),
+    "not erased": _plain("The camera still has its own copy"),
+    "found gone": _plain("The camera's own copy was no longer found on it"),
+    "camera cleared": _plain("The camera's own copies were erased, and nothing else"),
+    "erase refused": _plain("Nothing was erased from the camera"),
+    "erase failed": _plain("The camera was not cleared; some files may be gone"),
+    "erase interrupted": _plain(
+        "Clearing the camera was interrupted; some files may be gone from it"
+    ),
 }

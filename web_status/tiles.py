@@ -87,6 +87,11 @@ def _checking(bay: BayStatus) -> Tile:
     return _working(bay, "Checking")
 
 
+def _clearing(bay: BayStatus) -> Tile:
+    line = f"All safe{DOT}clearing {counted(bay)}"
+    return Tile(bay.name, LEAVE, line, _label(bay))
+
+
 def _working(bay: BayStatus, doing: str) -> Tile:
     left = eta_words(bay.eta_s)
     line = f"{doing} {counted(bay)}"
@@ -160,6 +165,7 @@ TILES: Mapping[BayState, Callable[[BayStatus], Tile]] = {
     BayState.COPYING: _copying,
     BayState.CHECKING: _checking,
     BayState.SEALED: _sealed,
+    BayState.CLEARING: _clearing,
     BayState.WAITING: _waiting,
     BayState.PULLED: _pulled,
     BayState.FAULT: _fault,

@@ -50,7 +50,8 @@ LENGTHS = {"short": 12, "medium": 17, "long": math.inf}  # characters
 SHORT_REST = 22  # characters
 NOT_LIVE = "Not live"
 STAY = "Leave cameras docked"
-AT_REST = frozenset({BayState.EMPTY, BayState.SEALED})  # no camera has more to give
+# No camera has more to give.
+AT_REST = frozenset({BayState.EMPTY, BayState.SEALED, BayState.CLEARING})
 NO_ANSWER = frozenset({LinkState.OFFLINE, LinkState.CAPTIVE})
 UP = frozenset({LinkState.ONLINE, LinkState.METERED})
 NO_NETWORK, STOPPED = "No network", "Sending stopped"

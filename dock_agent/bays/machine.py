@@ -8,139 +8,59 @@ carries out the effects it returns.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from dock_agent.bays.events import (
+    Advanced,
+    Cancel,
+    ChargeRead,
+    Clear,
+    Cleared,
+    Copied,
+    Docked,
+    Effect,
+    Event,
+    Failed,
+    Identified,
+    Identify,
+    Listed,
+    Lost,
+    Offload,
+    OutOfRoom,
+    Returned,
+    Sealed,
+    Show,
+    ToClear,
+    Undocked,
+)
 from dock_agent.machine import IllegalMove
 from dock_agent.recording import BayName, BayState, CameraId, Colour
 
-
-@dataclass(frozen=True, slots=True)
-class Docked:
-    """Something was put in the bay; `token` tells this contact from the next."""
-
-    token: str
-
-
-@dataclass(frozen=True, slots=True)
-class Identified:
-    """The camera said which one it is, and whether it can report its battery."""
-
-    camera: CameraId
-    reports_charge: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """The inventory is committed: so many files, so many bytes.
-
-    `fresh` are the bytes that no earlier docking holds: the vault needs that room.
-    """
-
-    files: int
-    size: int
-    fresh: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Advanced:
-    """So many files are safe, so many bytes are read, since the docking began."""
-
-    files: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Copied:
-    """Every file is verified or held; the second full pass begins."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """The docking is sealed, and this many of its files are safe."""
-
-    files: int
-
-
-@dataclass(frozen=True, slots=True)
-class OutOfRoom:
-    """The vault cannot take what is on the camera."""
-
-    needed: int  # bytes that must be free in it, the reserve included
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeRead:
-    """The camera reported its battery."""
-
-    percent: int
-
-
-@dataclass(frozen=True, slots=True)
-class Undocked:
-    """The camera was taken out, whether or not it was time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The camera no longer answers: it is being pulled, or its contact is bad."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """The camera that was pulled from here is docked again, or was let go."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Something went wrong that only a person can put right."""
-
-    code: str  # what the page shows: "D-20"
-    reason: str  # what IT reads
-
-
-Event = (
-    Docked
-    | Identified
-    | Listed
-    | Advanced
-    | Copied
-    | Sealed
-    | OutOfRoom
-    | ChargeRead
-    | Undocked
-    | Lost
-    | Returned
-    | Failed
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Identify:
-    """Find out which camera this is."""
-
-    token: str
-
-
-@dataclass(frozen=True, slots=True)
-class Offload:
-    """Copy, verify and seal everything on the camera."""
-
-    camera: CameraId
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """Stop whatever is being done in this bay."""
-
-
-@dataclass(frozen=True, slots=True)
-class Show:
-    """Change the light."""
-
-    colour: Colour
-
-
-Effect = Identify | Offload | Cancel | Show
+__all__ = [
+    "MOVES",
+    "Advanced",
+    "Bay",
+    "Cancel",
+    "ChargeRead",
+    "Clear",
+    "Cleared",
+    "Copied",
+    "Docked",
+    "Effect",
+    "Event",
+    "Failed",
+    "Identified",
+    "Identify",
+    "Listed",
+    "Lost",
+    "Offload",
+    "OutOfRoom",
+    "Returned",
+    "Sealed",
+    "Show",
+    "ToClear",
+    "Undocked",
+    "as_mermaid",
+    "step",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +111,7 @@ FULL = 95  # percent; lithium cells are held below 100 on purpose
 
 _S = BayState
 _BUSY = (_S.IDENTIFYING, _S.COPYING, _S.CHECKING, _S.WAITING)
-_HELD = (*_BUSY, _S.SEALED, _S.FAULT)  # a camera is in the bay
+_HELD = (*_BUSY, _S.SEALED, _S.CLEARING, _S.FAULT)  # a camera is in the bay
 MOVES: Mapping[tuple[BayState, type[Event]], BayState] = {
     (_S.EMPTY, Docked): _S.IDENTIFYING,
     (_S.PULLED, Docked): _S.IDENTIFYING,
@@ -202,12 +122,17 @@ MOVES: Mapping[tuple[BayState, type[Event]], BayState] = {
     (_S.COPYING, Copied): _S.CHECKING,
     (_S.CHECKING, Advanced): _S.CHECKING,
     (_S.CHECKING, Sealed): _S.SEALED,
+    (_S.CHECKING, ToClear): _S.CLEARING,
+    (_S.SEALED, ToClear): _S.CLEARING,  # confirmed while it stayed docked
+    (_S.CLEARING, Advanced): _S.CLEARING,
+    (_S.CLEARING, Cleared): _S.SEALED,
     (_S.IDENTIFYING, OutOfRoom): _S.WAITING,
     (_S.COPYING, OutOfRoom): _S.WAITING,
     (_S.CHECKING, OutOfRoom): _S.WAITING,  # not even for the seal
     (_S.WAITING, Identified): _S.IDENTIFYING,  # there is room again
     # Pulled after the last byte was proved: the seal still arrives, and is true.
     (_S.PULLED, Sealed): _S.EMPTY,
+    (_S.PULLED, ToClear): _S.EMPTY,
     (_S.PULLED, Returned): _S.EMPTY,
     **{(s, ChargeRead): s for s in _HELD},
     **{(s, Failed): _S.FAULT for s in _HELD},
@@ -215,6 +140,7 @@ MOVES: Mapping[tuple[BayState, type[Event]], BayState] = {
     **{(s, Lost): _S.PULLED for s in _BUSY},
     **{(s, Undocked): _S.PULLED for s in (*_BUSY, _S.PULLED, _S.FAULT)},
     (_S.SEALED, Undocked): _S.EMPTY,
+    (_S.CLEARING, Undocked): _S.EMPTY,  # nothing is lost: every file is in the vault
 }
 
 
@@ -236,8 +162,13 @@ def step(bay: Bay, event: Event) -> tuple[Bay, list[Effect]]:
 
 
 def _enter(bay: Bay, event: Event) -> tuple[Bay, list[Effect]]:
-    if isinstance(event, Sealed):
-        return _sealed(bay, event.files) if bay.state is _S.SEALED else bay, []
+    match event:
+        case Sealed(files):
+            return _sealed(bay, files) if bay.state is _S.SEALED else bay, []
+        case ToClear(files) if bay.state is _S.CLEARING:
+            return _to_clear(_sealed(bay, files))
+        case ToClear():
+            return bay, []
     return _noted(bay, event), _effects(event)
 
 
@@ -266,6 +197,8 @@ def _unsettled(bay: Bay, event: Event) -> Bay:
             return replace(bay, token=None)
         case Lost(reason):
             return replace(bay, token=None, reason=reason)
+        case Cleared(reason):
+            return replace(bay, files_done=bay.files_total, reason=reason)
     return bay
 
 
@@ -286,6 +219,13 @@ def _sealed(bay: Bay, files: int) -> Bay:
         return replace(bay, files_done=files, size_done=bay.size_total)
     reason = f"sealed with {files} of {bay.files_total} files"
     return replace(bay, state=_S.FAULT, code="D-20", reason=reason)
+
+
+def _to_clear(bay: Bay) -> tuple[Bay, list[Effect]]:
+    """Begin to count anew: the files that are read again before they may go."""
+    if bay.state is not _S.CLEARING:
+        return bay, []
+    return replace(bay, files_done=0), [Clear()]
 
 
 def as_mermaid() -> str:

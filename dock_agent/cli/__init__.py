@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "demo",
     "destinations": "destinations",
     "doctor": "doctor",
+    "hold": "hold",
     "import": "offload",
     "keys": "keys",
     "recordings": "evidence",
@@ -29,6 +30,7 @@ COMMANDS = {
     "sync": "sync",
     "transfers": "transfers",
     "verify": "evidence",
+    "why-erased": "erased",
 }  # the module of dock_agent.cli that holds each
 
 

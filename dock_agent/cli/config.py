@@ -32,7 +32,7 @@ def _erase(config: Config) -> str:
     if config.release.erase == "never":
         return "never"
     wish = config.release.erase.replace("_", " ")
-    return f"never; this version cannot yet do it {wish}, and keeps every camera's own"
+    return f"{wish}, of models whose profile says `may_erase`"
 
 
 def _place(config: Config, bay: Bay) -> str:

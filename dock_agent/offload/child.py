@@ -254,4 +254,5 @@ def _why(file: Planned, error: DockError) -> GivenUp | Doubted:
 
 
 def _proof(file: Planned, copy: Copied) -> Proof:
-    return Proof(file.id, copy.digest, copy.parts, copy.method, copy.counted)
+    known = copy.digest, copy.parts, copy.method, copy.counted
+    return Proof(file.id, *known, retries=copy.retries)

@@ -34,6 +34,7 @@ class Copied:
     parts: tuple[Digest, ...]
     method: ReadBack
     counted: int
+    retries: int = 0  # readings of the camera that failed before
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ class Proof:
     parts: tuple[Digest, ...]  # of PART_SIZE bytes each, the last one shorter
     method: ReadBack
     counted: int  # bytes the kernel says were read from the medium
+    retries: int = 0  # readings of the camera that failed before
 
 
 # ---- child to parent -------------------------------------------------------
@@ -142,6 +143,37 @@ class AllPassed:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreed:
+    """An erase read the whole camera again, and it is as it was offloaded.
+
+    Answered by `Go` once the intent is on record; then files are removed.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Removing:
+    """This file goes next. Answered by `Go`, or by `Stop` if it is kept after all."""
+
+    id: FileId
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A fresh look after an erase: which files are gone, and which are not.
+
+    `vanished` are gone as well, and were not removed by this erase. `reason` is what
+    went wrong besides; `changed`, whether the camera is not what was offloaded, and
+    may hold what is not in the vault. Answered by `Go`; the child then ends.
+    """
+
+    gone: tuple[FileId, ...]
+    still: tuple[FileId, ...]
+    vanished: tuple[FileId, ...]
+    reason: str | None
+    changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The child cannot go on. Not answered; it ends.
 
@@ -169,6 +201,9 @@ Said = (
     | Progressed
     | AllCopied
     | AllPassed
+    | Agreed
+    | Removing
+    | Looked
     | Ended
 )
 
@@ -187,6 +222,32 @@ class Order:
     pace: int = 0  # bytes a second to read at most; 0 for no limit
     root: Root | None = None  # what `source` was when the camera was identified
     rest: float = 0.0  # seconds from the first listing to the last, where others write
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One entry of a sealed docking: what the camera must still have.
+
+    `digest` is of a file that is to be erased, and `copy` where the vault has it;
+    `skipped` says of anything else what it is, and that stays where it is.
+    """
+
+    id: FileId
+    path: bytes
+    size: int
+    mtime_ns: int
+    digest: Digest | None
+    skipped: str | None
+    copy: Path
+
+
+@dataclass(frozen=True, slots=True)
+class EraseOrder:
+    """What to erase from a camera, and all that it held when it was offloaded."""
+
+    source: Path
+    root: Root
+    listed: tuple[Expected, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from dock_agent.errors import DockError
 from dock_agent.offload import process
 from dock_agent.offload.clerk import Clerk, Job, Post, Terms, stop
 from dock_agent.offload.ending import ending
-from dock_agent.offload.messages import Ended, ended
+from dock_agent.offload.messages import Ended, Heard, Said, ended
 from dock_agent.recording import DockingId
 from dock_agent.store.db import translated
 from dock_agent.vault.bag import Sealer
@@ -59,8 +59,19 @@ class Limits:
     terms: Terms
 
 
+class Books(Protocol):
+    """What answers a child. `over` is whether there is nothing more to answer."""
+
+    @property
+    def over(self) -> bool: ...
+
+    def answer(self, said: Said) -> Heard | None: ...
+
+    def end(self, why: Ended) -> None: ...
+
+
 @dataclass(slots=True)
-class _Order:
+class Wish:
     """Whether a docking is still wanted; `reason` says why not."""
 
     given_up: threading.Event = field(default_factory=threading.Event)
@@ -76,12 +87,12 @@ class ProcessOffloader:
         self._connect, self._sealer, self._limits = connect, sealer, limits
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([process.__name__])
-        self._running: dict[DockingId, tuple[threading.Thread, _Order]] = {}
+        self._running: dict[DockingId, tuple[threading.Thread, Wish]] = {}
         self._closing = threading.Event()
 
     def start(self, job: Job, post: Post) -> None:
         self._forget_ended()
-        wish = _Order()
+        wish = Wish()
         thread = threading.Thread(
             target=self._run,
             args=(job, post, wish),
@@ -110,7 +121,7 @@ class ProcessOffloader:
             if thread.is_alive()
         }
 
-    def _run(self, job: Job, post: Post, wish: _Order) -> None:
+    def _run(self, job: Job, post: Post, wish: Wish) -> None:
         try:
             with translated("the database"), closing(self._connect()) as conn:
                 self._keep_books(conn, job, post, wish)
@@ -123,7 +134,7 @@ class ProcessOffloader:
             told = Ended("Unforeseen", f"{type(error).__name__}: {error}")
             self._over(job, post, wish, told)
 
-    def _over(self, job: Job, post: Post, wish: _Order, why: Ended) -> None:
+    def _over(self, job: Job, post: Post, wish: Wish, why: Ended) -> None:
         """Say that a docking ended, and keep it on record as soon as that goes."""
         gone = wish.given_up.is_set()
         told = Ended("CameraGone", wish.reason) if gone else why
@@ -144,7 +155,7 @@ class ProcessOffloader:
         conn: sqlite3.Connection,
         job: Job,
         post: Post,
-        wish: _Order,
+        wish: Wish,
     ) -> None:
         clerk = Clerk(conn, self._sealer, job, post)
         order = clerk.open(self._limits.terms)
@@ -156,33 +167,35 @@ class ProcessOffloader:
         theirs.close()
         try:
             with closing(ours):
-                self._converse(clerk, ours, wish)
+                converse(clerk, ours, wish, self._limits.silence)
         finally:
-            _end(child)
+            end_child(child)
 
-    def _converse(self, clerk: Clerk, pipe: Connection, wish: _Order) -> None:
-        """Answer until the docking is over, the camera gone, or all is silent."""
+
+def converse(books: Books, pipe: Connection, wish: Wish, silence: float) -> None:
+    """Answer until the work is over, the camera gone, or all is silent."""
+    silent = 0.0
+    while not books.over:
+        if wish.given_up.is_set():
+            books.end(Ended("CameraGone", wish.reason))
+            return
+        if not pipe.poll(STEP):
+            silent += STEP
+            if silent >= silence:
+                told = f"it gave nothing for {silence:.0f} s"
+                books.end(Ended("CameraError", told))
+            continue
         silent = 0.0
-        while not clerk.over:
-            if wish.given_up.is_set():
-                clerk.end(Ended("CameraGone", wish.reason))
-                return
-            if not pipe.poll(STEP):
-                silent += STEP
-                if silent >= self._limits.silence:
-                    told = f"it gave nothing for {self._limits.silence:.0f} s"
-                    clerk.end(Ended("CameraError", told))
-                continue
-            silent = 0.0
-            try:
-                answer = clerk.answer(pipe.recv())
-                if answer is not None:
-                    pipe.send(answer)
-            except (EOFError, OSError):
-                clerk.end(Ended("Unforeseen", "its offload ended without a word"))
+        try:
+            answer = books.answer(pipe.recv())
+            if answer is not None:
+                pipe.send(answer)
+        except (EOFError, OSError):
+            books.end(Ended("Unforeseen", "its offload ended without a word"))
 
 
-def _end(child: ForkServerProcess) -> None:
+def end_child(child: ForkServerProcess) -> None:
+    """Let a child end; one that does not is killed, or left to the kernel."""
     child.join(GRACE)
     if child.is_alive():
         child.kill()

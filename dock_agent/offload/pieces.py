@@ -1,7 +1,7 @@
 """The work of one lane: copy some files, compare some, or read some again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dock_agent.errors import (
@@ -97,11 +97,13 @@ class Pieces:
 
     def _again(self, wanted: Wanted, result: Copied | DockError) -> Copied | DockError:
         """Read a file that failed a few times more, before it is given up."""
-        for seconds in TRIES:
+        for number, seconds in enumerate(TRIES, 1):
             if not isinstance(result, CameraError) or isinstance(result, FINAL):
                 break
             self.meter.pause(seconds)
             result = self._once(wanted)
+            if isinstance(result, Copied):
+                return replace(result, retries=number)
         return result
 
     def _still_held(self, file: Planned) -> bool:

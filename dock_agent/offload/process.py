@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing.connection import Connection
 
 from dock_agent.errors import DockError, StoreError
@@ -58,12 +59,13 @@ def main(connection: Connection, order: Order) -> None:
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(ParentGone):
-        _speak(Pipe(connection), order)
+        speak(Pipe(connection), partial(_offload, order=order))
 
 
-def _speak(pipe: Pipe, order: Order) -> None:
+def speak(pipe: Pipe, work: Callable[[Pipe], None]) -> None:
+    """Do the work; say `Ended` where it cannot go on. Raises `ParentGone`."""
     try:
-        _offload(pipe, order)
+        work(pipe)
     except DockError as error:
         pipe.tell(ended(error))
     except ParentGone:

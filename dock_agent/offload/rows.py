@@ -17,7 +17,8 @@ from dock_agent.store.transfers import NewTransfer
 
 def file_proof(proof: Proof) -> FileProof:
     """Return a proof as the store takes it."""
-    return FileProof(proof.id, proof.digest, proof.parts, proof.method, proof.counted)
+    known = proof.digest, proof.parts, proof.method, proof.counted
+    return FileProof(proof.id, *known, retries=proof.retries)
 
 
 def new_file(entry: Entry, known: Mapping[str, NewRecording]) -> NewFile:

@@ -11,7 +11,7 @@ believed before the camera's device is seen to be still attached.
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,11 @@ class MountedSource:
         self._lasting = not self._kind.startswith(FLEETING)
         self._linked: set[tuple[int, int]] = set()
 
+    @property
+    def descriptor(self) -> int:
+        """Return the root's open descriptor."""
+        return self._fd
+
     def close(self) -> None:
         os.close(self._fd)
 
@@ -88,12 +93,8 @@ class MountedSource:
 
     def open(self, path: bytes) -> int:
         *folders, name = path.split(b"/")
-        at = os.dup(self._fd)
+        at = self.below(folders)
         try:
-            for folder in folders:
-                below = _open(folder, DIRECTORY, at)
-                os.close(at)
-                at = below
             fd = _open(name, FILE, at)
         finally:
             os.close(at)
@@ -101,6 +102,19 @@ class MountedSource:
             os.close(fd)
             raise OSError(errno.EINVAL, "not a regular file", os.fsdecode(path))
         return fd
+
+    def below(self, folders: Sequence[bytes]) -> int:
+        """Open a directory beneath the root; nothing on the way is followed."""
+        at = os.dup(self._fd)
+        try:
+            for folder in folders:
+                below = _open(folder, DIRECTORY, at)
+                os.close(at)
+                at = below
+        except OSError:
+            os.close(at)
+            raise
+        return at
 
     def read(self, fd: int, buffer: memoryview) -> int:
         return os.readv(fd, [buffer])

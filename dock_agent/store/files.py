@@ -33,6 +33,7 @@ class FileProof:
     parts: tuple[Digest, ...]
     method: ReadBack
     counted: int
+    retries: int = 0  # readings of the camera that failed before
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class File:
     counted: int | None
     held_by: FileId | None
     reason: str | None
+    retries: int | None = None  # None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,9 @@ def proved(conn: sqlite3.Connection, proofs: Sequence[FileProof]) -> None:
     """Keep digest and proof of parts that have no name yet (F3)."""
     for proof in proofs:
         cursor = conn.execute(
-            "UPDATE file SET state = 'proven', sha256 = ?, method = ?, counted = ?"
-            " WHERE id = ? AND state = 'listed'",
-            (proof.sha256, proof.method, proof.counted, proof.id),
+            "UPDATE file SET state = 'proven', sha256 = ?, method = ?, counted = ?,"
+            " retries = ? WHERE id = ? AND state = 'listed'",
+            (proof.sha256, proof.method, proof.counted, proof.retries, proof.id),
         )
         _one(cursor, proof.id, FileState.LISTED)
         conn.execute("DELETE FROM part WHERE file = ?", (proof.id,))
@@ -214,10 +216,16 @@ def _one(cursor: sqlite3.Cursor, file_id: FileId, expected: FileState) -> None:
 
 def get(conn: sqlite3.Connection, file_id: FileId) -> File:
     """Return one file; raise `StoreError` if there is none."""
-    row = conn.execute("SELECT * FROM file WHERE id = ?", (file_id,)).fetchone()
-    if row is None:
+    found = find(conn, file_id)
+    if found is None:
         raise StoreError(f"no file {file_id}")
-    return _file(row)
+    return found
+
+
+def find(conn: sqlite3.Connection, file_id: FileId) -> File | None:
+    """Return one file, if there is one."""
+    row = conn.execute("SELECT * FROM file WHERE id = ?", (file_id,)).fetchone()
+    return None if row is None else _file(row)
 
 
 def of_docking(conn: sqlite3.Connection, docking: DockingId) -> list[File]:
@@ -282,4 +290,5 @@ def _file(row: sqlite3.Row) -> File:
         counted=row["counted"],
         held_by=row["held_by"],
         reason=row["reason"],
+        retries=row["retries"],
     )

@@ -201,9 +201,41 @@ CREATE INDEX transfer_apart ON transfer (id)
     WHERE state = 'confirmed' AND failure IS NOT NULL;
 """
 
+ERASING = """
+ALTER TABLE file ADD COLUMN retries INTEGER;  -- readings that failed; NULL: not known
+
+CREATE TABLE hold (
+    docking TEXT PRIMARY KEY REFERENCES docking (id),
+    placed_by TEXT NOT NULL,
+    why TEXT NOT NULL,
+    placed_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE clearing (                 -- a docking's files on its camera
+    docking TEXT PRIMARY KEY REFERENCES docking (id),
+    policy TEXT NOT NULL,
+    state TEXT NOT NULL,
+    begun_at TEXT NOT NULL,
+    ended_at TEXT,
+    reason TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX clearing_open ON clearing (docking) WHERE state <> 'cleared';
+
+CREATE TABLE erasure (
+    file INTEGER PRIMARY KEY REFERENCES file (id),
+    docking TEXT NOT NULL REFERENCES clearing (docking),
+    state TEXT NOT NULL
+) STRICT;
+CREATE INDEX erasure_kept ON erasure (file) WHERE state = 'kept';
+CREATE INDEX erasure_docking ON erasure (docking, state);
+CREATE TRIGGER erasure_keeps BEFORE DELETE ON erasure
+BEGIN SELECT RAISE (ABORT, 'what was erased is never forgotten'); END;
+"""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", FIRST),
     ("0002_configured", CONFIGURED),
     ("0003_axis_place", AXIS_PLACE),
     ("0004_apart", APART),
+    ("0005_erasing", ERASING),
 )

@@ -19,6 +19,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from dock_agent import __version__
 from dock_agent.clock import Clock, Instant
@@ -34,7 +35,7 @@ from dock_agent.recording import (
     FileState,
     TransferState,
 )
-from dock_agent.store import custody, dockings, files, transfers
+from dock_agent.store import custody, dockings, erasures, files, transfers
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Change, Docking
 from dock_agent.store.files import File
@@ -105,9 +106,35 @@ def seal(conn: sqlite3.Connection, sealer: Sealer, ident: DockingId) -> Seal:
     return told
 
 
-def _as_sealed(conn: sqlite3.Connection, ident: DockingId) -> Seal:
+def as_signed(conn: sqlite3.Connection, sealer: Sealer, ident: DockingId) -> bool:
+    """Whether a docking is sealed, and its bag's own files are as they were signed.
+
+    Of the payload nothing is read. Raises `VaultUnusable`.
+    """
+    docking = dockings.get(conn, ident)
+    if docking.state is not DockingState.SEALED:
+        return False
+    bag = sealer.root / docking.bag
+    with vault_errors():
+        if not all(sealer.disk.exists(bag / name) for name in manifest.OWN):
+            return False
+        own = {name: sealer.disk.read(bag / name) for name in manifest.OWN}
+    facts, signature = _facts(conn, ident), own.pop(manifest.SIGNATURE)
+    signed = own.pop(manifest.TAG_MANIFEST)
+    return (
+        signed == manifest.tag_manifest(own).encode()
+        and hashlib.sha256(signed).hexdigest() == facts["tagmanifest_sha256"]
+        and signature.hex() == facts["signature"]
+    )
+
+
+def _facts(conn: sqlite3.Connection, ident: DockingId) -> Mapping[str, Any]:
     lines = map(json.loads, custody.lines(conn, ident))
-    facts = next(line["facts"] for line in lines if line["kind"] == "sealed")
+    return next(line["facts"] for line in lines if line["kind"] == "sealed")
+
+
+def _as_sealed(conn: sqlite3.Connection, ident: DockingId) -> Seal:
+    facts = _facts(conn, ident)
     return Seal(
         facts["tagmanifest_sha256"], facts["complete"], facts["safe"], facts["files"]
     )
@@ -246,6 +273,8 @@ def _say(
         for destination in sealer.destinations:  # known since it was docked, perhaps
             transfers.add_files(conn, docking.id, destination, at)
         dockings.set_state(conn, docking.id, change, at)
+        if told.complete:  # it lists all that its camera still has
+            erasures.resolve(conn, docking.id, at)
 
 
 def _transfer(docking: Docking, path: PurePosixPath, content: bytes) -> NewTransfer:

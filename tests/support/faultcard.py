@@ -23,7 +23,8 @@ NO_SUCH_OFFSET = 1 << 62
 class FaultCard(mfusepy.Operations):  # type: ignore[misc] # untyped library
     """What is wrong with the card; change it while it is mounted.
 
-    `errors` maps a path to the offset from which reads fail with EIO.
+    `errors` maps a path to the offset from which reads fail with EIO; `kept` are
+    paths whose removal fails.
     """
 
     use_ns = True
@@ -32,6 +33,9 @@ class FaultCard(mfusepy.Operations):  # type: ignore[misc] # untyped library
     def __init__(self, source: Path) -> None:
         self.source = source
         self.errors: dict[str, int] = {}
+        self.kept: set[str] = set()
+        self.unlinked = 0
+        self.gone_after_unlinks: int | None = None
         self.hangs = threading.Event()
         self.released = threading.Event()
         self.gone = 0
@@ -83,6 +87,16 @@ class FaultCard(mfusepy.Operations):  # type: ignore[misc] # untyped library
             self._real(path)
         return os.pread(fh, size, offset)
 
+    def unlink(self, path: str) -> None:
+        real = self._real(path)
+        if self.unlinked == self.gone_after_unlinks:
+            self.pull()
+            self._real(path)
+        if path in self.kept:
+            raise mfusepy.FuseOSError(errno.EIO)
+        Path(real).unlink()
+        self.unlinked += 1
+
 
 @contextmanager
 def mounted(
@@ -91,6 +105,7 @@ def mounted(
     kind: type[FaultCard] = FaultCard,
     *,
     cached: bool = False,
+    writable: bool = False,
 ) -> Iterator[FaultCard]:
     """Show `source` at `point` for the length of the block.
 
@@ -105,7 +120,7 @@ def mounted(
         args=(card, str(point)),
         kwargs={
             "foreground": True,
-            "ro": True,
+            "ro": not writable,
             "fsname": "camera",
             "attr_timeout": 0,
             "entry_timeout": 0,

@@ -12,6 +12,7 @@ class RecordingHands:
 
     identified: list[Contact] = field(default_factory=list)
     offloaded: list[Contact] = field(default_factory=list)
+    cleared: list[Contact] = field(default_factory=list)
     cancelled: list[Contact] = field(default_factory=list)
     lights: list[tuple[BayName, Colour]] = field(default_factory=list)
     came: list[Contact] = field(default_factory=list)
@@ -28,6 +29,9 @@ class RecordingHands:
 
     def offload(self, contact: Contact) -> None:
         self.offloaded.append(contact)
+
+    def clear(self, contact: Contact) -> None:
+        self.cleared.append(contact)
 
     def cancel(self, contact: Contact) -> None:
         self.cancelled.append(contact)

@@ -46,6 +46,28 @@ def test_nothing_is_erased_unless_the_file_says_so() -> None:
     assert parse(SMALLEST, base=BASE).release.erase == "never"
 
 
+FOLDER = SMALLEST.replace('port = "pci-0000:00:14.0-usb-0:1.2"', 'folder = "bays/1"')
+ERASE = '\n[release]\nerase = "after_verified"\n'
+
+
+def test_no_usb_bay_is_cleared_yet() -> None:
+    assert "erase is not available for USB bays yet" in refusal(SMALLEST + ERASE)
+    assert parse(FOLDER + ERASE, base=BASE).release.erase == "after_verified"
+
+
+def test_a_vault_that_may_be_memory_is_no_ground_for_an_erase() -> None:
+    text = FOLDER.replace("[vault]", '[vault]\ncached = "accept"')
+
+    assert "read back from the medium" in refusal(text + ERASE)
+
+
+def test_an_erase_after_confirmation_needs_a_destination() -> None:
+    text = FOLDER.split("[[destinations]]", maxsplit=1)[0]
+    text += ERASE.replace("verified", "confirmed")
+
+    assert "needs a destination" in refusal(text)
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

@@ -10,6 +10,8 @@ from dock_agent.bays.machine import (
     Bay,
     Cancel,
     ChargeRead,
+    Clear,
+    Cleared,
     Copied,
     Docked,
     Event,
@@ -22,6 +24,7 @@ from dock_agent.bays.machine import (
     Returned,
     Sealed,
     Show,
+    ToClear,
     Undocked,
     as_mermaid,
     step,
@@ -38,6 +41,8 @@ EVENTS = st.one_of(
     st.builds(Advanced, st.integers(0, 5), st.integers(0, 500)),
     st.just(Copied()),
     st.builds(Sealed, st.integers(0, 5)),
+    st.builds(ToClear, st.integers(0, 5)),
+    st.builds(Cleared, st.sampled_from([None, "a file was written meanwhile"])),
     st.just(OutOfRoom(1)),
     st.builds(ChargeRead, st.integers(0, 100)),
     st.just(Undocked()),
@@ -52,6 +57,8 @@ ONE_OF_EACH: list[Event] = [
     Advanced(3, 300),
     Copied(),
     Sealed(7),
+    ToClear(7),
+    Cleared(),
     OutOfRoom(1),
     ChargeRead(98),
     Undocked(),
@@ -139,6 +146,53 @@ def test_a_pulled_bay_still_says_how_far_it_got() -> None:
     assert (bay.files_done, bay.files_total) == (3, 7)
 
 
+def test_a_camera_that_is_cleared_is_amber_from_the_seal_until_it_is_over() -> None:
+    bay, seen = walk(*QUIET[:-1], ChargeRead(98)), list[Colour]()
+    for event in (ToClear(7), Advanced(4, 400), ChargeRead(99), Cleared()):
+        bay, effects = step(bay, event)
+        seen += [e.colour for e in effects if isinstance(e, Show)]
+        if event == ToClear(7):
+            assert effects == [Clear()]
+            assert bay.colour is Colour.AMBER
+        if isinstance(event, Advanced):
+            assert (bay.files_done, bay.files_total) == (4, 7)
+
+    assert seen == [Colour.GREEN]
+    assert (bay.state, bay.files_done) == (BayState.SEALED, 7)
+
+
+def test_an_erase_that_failed_holds_nobody_and_tells_it_why() -> None:
+    bay = walk(*QUIET[:-1], ChargeRead(98), ToClear(7), Cleared("the card failed"))
+
+    assert bay.colour is Colour.GREEN
+    assert bay.reason == "the card failed"
+    assert bay.code is None
+
+
+@pytest.mark.parametrize("safe", [0, 6, 8])
+def test_nothing_is_cleared_where_the_seal_does_not_cover_every_listed_file(
+    safe: int,
+) -> None:
+    bay, effects = step(walk(*QUIET[:-1]), ToClear(safe))
+
+    assert bay.state is BayState.FAULT
+    assert Clear() not in effects
+
+
+def test_a_camera_taken_out_while_it_is_cleared_owes_nothing() -> None:
+    bay, effects = step(walk(*QUIET[:-1], ToClear(7)), Undocked())
+
+    assert (bay.state, bay.colour) == (BayState.EMPTY, Colour.OFF)
+    assert Cancel() in effects
+
+
+def test_a_camera_that_was_pulled_before_its_seal_is_not_cleared() -> None:
+    bay, effects = step(walk(*QUIET[:-1], Undocked()), ToClear(7))
+
+    assert bay.state is BayState.EMPTY
+    assert Clear() not in effects
+
+
 def test_taking_a_sealed_camera_leaves_an_empty_bay() -> None:
     bay, effects = step(walk(*QUIET, ChargeRead(99)), Undocked())
 
@@ -176,7 +230,7 @@ def test_green_is_never_shown_before_every_file_is_verified_and_the_docking_seal
                 listed, sealed = None, None
             case Listed(files):
                 listed = files
-            case Sealed(files):
+            case Sealed(files) | ToClear(files):
                 sealed = files
         if bay.colour is Colour.GREEN:
             assert sealed is not None

@@ -4,7 +4,8 @@ from dock_agent.clock import Instant
 from dock_agent.custody.chain import EMPTY, Event, next_line
 from dock_agent.errors import CustodyError
 from dock_agent.offload.docking import MOVES
-from dock_agent.recording import DockingId, FileState, ReadBack
+from dock_agent.recording import ClearState, DockingId, FileState, ReadBack
+from dock_agent.store.erasures import LOOKED
 from support.boards import NOW
 from web_status.custody_words import SENTENCES, entry, sentence
 
@@ -36,6 +37,14 @@ def test_each_move_of_a_docking_has_a_sentence(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["verified", "held", "missed", "quarantined"])
 def test_each_end_of_a_file_has_a_sentence(kind: str) -> None:
     assert FileState(kind).value in SENTENCES
+
+
+@pytest.mark.parametrize("state", set(ClearState) - {ClearState.INTENDED})
+def test_each_end_of_an_erase_has_a_sentence(state: ClearState) -> None:
+    kind = "camera cleared" if state is ClearState.CLEARED else f"erase {state}"
+
+    assert kind in SENTENCES
+    assert {"erase intended", *LOOKED.values()} <= SENTENCES.keys()
 
 
 @pytest.mark.parametrize("kind", SENTENCES)

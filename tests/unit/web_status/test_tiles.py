@@ -26,6 +26,11 @@ def plain(text: str) -> str:
             "Leave it",
             "Checking 31 of 31 · under 1 min",
         ),
+        (
+            bay("1", BayState.CLEARING, done=3, total=14),
+            "Leave it",
+            "All safe · clearing 3 of 14",
+        ),
         (charging("1"), "Leave it", "All safe · charging 62 %"),
         (charging("1", percent=None), "Leave it", "All safe · charging"),
         (ready("1"), "Take me", "100 % · 14 of 14 safe"),
