@@ -398,14 +398,17 @@ def test_a_read_back_that_is_cut_goes_on_where_it_was(
     assert all(before < after for before, after in pairwise(begins))
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [({"etag": '"1"'}, {"etag": '"2"'}), ({}, {})]
+)
 def test_the_halves_of_two_objects_are_not_taken_for_one(
-    here: Here, tmp_path: Path
+    here: Here, tmp_path: Path, before: dict[str, str], after: dict[str, str]
 ) -> None:
     sent, half = item(tmp_path, LONG), PART_SIZE
     done = here.station.send(sent, Progress(), Memory())
     data = file(sent).read_bytes()
-    first = Said(200, {"etag": '"1"'}, data[:half] + b"?" * (LONG - half), cut=half)
-    rest = Said(206, {"etag": '"2"'}, data[half:])
+    first = Said(200, before, data[:half] + b"?" * (LONG - half), cut=half)
+    rest = Said(206, after, data[half:])
     here.gateway.says["GET"] = [first, rest]
 
     with pytest.raises(NotTaken, match="another object"):
