@@ -46,6 +46,7 @@ PURE = (
     "bays.presence",
     "bays.rules",
     "bays.topology",
+    "cameras.naming",
     "custody.chain",
     "custody.manifest",
     "media.boxes",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from dock_agent.cameras import naming
 from dock_agent.errors import ConfigError
 
 
@@ -19,7 +20,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     `usb` are `vendor:product` in hexadecimal; empty where nothing is published.
     `marked` are globs, on names below the card, of footage that the officer
-    marked as evidence. `unconfirmed` names the keys that nobody has seen yet.
+    marked as evidence. `names` are regular expressions of what the name of a file
+    claims (`naming.py`). `unconfirmed` names the keys that nobody has seen yet.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     usb: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     marked: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     reports_charge: bool = False
     may_erase: bool = False
     unconfirmed: tuple[str, ...] = ()
@@ -36,18 +39,31 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Whether the officer marked this file as evidence."""
         return any(fnmatchcase(path.upper(), glob.upper()) for glob in self.marked)
 
+    def named(self, path: str) -> naming.Named:
+        """Return what the name of a file claims."""
+        return naming.read(path, _patterns(self.names))
+
 
 GENERIC = Profile(name="generic")
+
+
+@cache
+def _patterns(names: tuple[str, ...]) -> tuple[naming.Pattern, ...]:
+    return naming.compiled(names)
 
 
 def parse(text: str, name: str) -> Profile:
     """Read one profile; an unknown key is refused with the nearest known one."""
     try:
-        return msgspec.convert(tomllib.loads(text), Profile)
+        profile = msgspec.convert(tomllib.loads(text), Profile)
+        _patterns(profile.names)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"profile {name}: not TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise ConfigError(f"profile {name}: {_explain(str(error))}") from error
+    except ConfigError as error:
+        raise ConfigError(f"profile {name}: {error}") from error
+    return profile
 
 
 @cache

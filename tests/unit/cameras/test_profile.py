@@ -8,6 +8,8 @@ from dock_agent.errors import ConfigError
 
 def test_the_first_cameras_served_and_a_generic_one_ship() -> None:
     assert [p.name for p in shipped()] == [
+        "DCAM",
+        "GA-T-947",
         "KT-Z1",
         "KT-Z2",
         "KT-Z3",
