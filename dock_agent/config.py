@@ -89,6 +89,11 @@ class Config(Table, frozen=True):
         return self.store_path.with_name("status.json")
 
     @property
+    def derived_path(self) -> Path:
+        """Where tracks are kept as other programs read them; no evidence."""
+        return self.store_path.with_name("derived")
+
+    @property
     def signing_path(self) -> Path:
         if self.keys.signing_file is not None:
             return self.resolve(self.keys.signing_file)

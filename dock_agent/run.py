@@ -25,6 +25,7 @@ from dock_agent.cameras import profile
 from dock_agent.clock import Clock, SystemClock
 from dock_agent.config import Config
 from dock_agent.custody.chain import Event
+from dock_agent.deriving import Ground, beside
 from dock_agent.errors import ConfigError, StoreError
 from dock_agent.keys import signing_key
 from dock_agent.offload import process
@@ -118,7 +119,9 @@ def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> Non
             for detector in detectors:
                 detector.start(partial(_seen, agent.station))
             ready()
-            _loop(_Turn(held, agent, detectors, clock), stop)
+            ground = Ground.of(config, _profiles(config))
+            with beside(held.connect, clock, ground):
+                _loop(_Turn(held, agent, detectors, clock), stop)
         finally:
             farewell(config)
             for detector in detectors:

@@ -10,6 +10,7 @@ from dock_agent.clock import Clock, SystemClock, unstamp
 from dock_agent.config import Config
 from dock_agent.errors import DockError
 from web_status import api, board, evidence, headers, overview
+from web_status.derived_words import derived
 from web_status.facts import Facts
 from web_status.legibility import Screen, layout
 from web_status.names import commands, shown
@@ -58,6 +59,7 @@ def _add_filters(app: Flask, config: Config) -> None:
         return durations.size_words(max(0, count))
 
     app.jinja_env.filters |= {
+        "derived": derived,
         "age": age,
         "ago": ago,
         "code": commands,

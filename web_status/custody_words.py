@@ -71,6 +71,12 @@ HOW_READ: Mapping[str, str] = {
 }
 
 
+def _timeline(facts: Facts) -> str:
+    odd = facts.get("odd")
+    told = "; ".join(map(str, odd)) if isinstance(odd, list) else "something"
+    return f"The timeline of the videos was looked at. Odd there: {shown(told)}."
+
+
 def _held(facts: Facts) -> str:
     return (
         "The camera was read again and has the same bytes as the copy from docking"
@@ -220,6 +226,7 @@ SENTENCES: Mapping[str, Callable[[Facts], str]] = {
     "queued anew": _queued_anew,
     "lost there": _lost_there,
     "sent before": _sent_before,
+    "timeline": _timeline,
     "started": _plain("The station was started"),
     "key changed": _plain("From here on the station signs with another key"),
     "stray": _plain("A file that nobody proved was moved out of the bag"),

@@ -232,10 +232,32 @@ CREATE TRIGGER erasure_keeps BEFORE DELETE ON erasure
 BEGIN SELECT RAISE (ABORT, 'what was erased is never forgotten'); END;
 """
 
+FACTS = """
+ALTER TABLE docking ADD COLUMN derived INTEGER NOT NULL DEFAULT 0
+    CHECK (derived IN (0, 1));          -- 1: its files were looked at for facts
+CREATE INDEX docking_not_derived ON docking (id)
+    WHERE state = 'sealed' AND derived = 0;
+
+CREATE TABLE fact (                     -- derived: may be made again
+    file INTEGER PRIMARY KEY REFERENCES file (id),
+    told TEXT,                          -- JSON; NULL: nothing
+    reason TEXT,                        -- why it told nothing
+    looked_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE finding (                  -- what is odd in a docking's timeline
+    docking TEXT NOT NULL REFERENCES docking (id),
+    number INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (docking, number)
+) STRICT, WITHOUT ROWID;
+"""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", FIRST),
     ("0002_configured", CONFIGURED),
     ("0003_axis_place", AXIS_PLACE),
     ("0004_apart", APART),
     ("0005_erasing", ERASING),
+    ("0006_facts", FACTS),
 )

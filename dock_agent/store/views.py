@@ -1,9 +1,11 @@
 """What the pages and the command line read: plain facts, in one query each."""
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from dock_agent.clock import unstamp
 from dock_agent.errors import StoreError
@@ -15,6 +17,7 @@ from dock_agent.recording import (
     FileState,
     RecordingId,
 )
+from dock_agent.store import facts
 from dock_agent.store.files import shown
 
 LAST = ("~", RecordingId("~"))  # sorts after every time and every ULID
@@ -54,6 +57,7 @@ class FileLine:
 
     `formerly` is what was said of it where the station does not look any more: at
     destinations that the configuration no longer names. It vouches for nothing.
+    `facts` were derived from it, `no_facts` is why none could be: neither is evidence.
     """
 
     id: FileId
@@ -65,11 +69,16 @@ class FileLine:
     reason: str | None
     destinations: dict[str, str]
     formerly: dict[str, str]
+    facts: dict[str, Any] | None = None
+    no_facts: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingLine:
-    """One recording with its files. `start` is RFC 3339 UTC."""
+    """One recording with its files. `start` is RFC 3339 UTC.
+
+    `findings` is what is odd in the timeline of its whole docking, in words.
+    """
 
     id: RecordingId
     docking: DockingId
@@ -78,6 +87,7 @@ class RecordingLine:
     start: str
     name: str
     files: tuple[FileLine, ...]
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +167,7 @@ OF_CAMERA = RECORDINGS.replace("WHERE", "WHERE camera = :camera AND", 1)
 def recordings(conn: sqlite3.Connection, search: Search) -> list[RecordingLine]:
     """Return a page of recordings, newest first (keyset, never OFFSET)."""
     start, last = search.after or LAST
-    facts = {
+    asked = {
         "camera": search.camera,
         "text": None if search.text is None else f"%{_escaped(search.text)}%",
         "start": start,
@@ -165,7 +175,7 @@ def recordings(conn: sqlite3.Connection, search: Search) -> list[RecordingLine]:
         "limit": search.limit,
     }
     chosen = RECORDINGS if search.camera is None else OF_CAMERA
-    rows = conn.execute(chosen, facts).fetchall()
+    rows = conn.execute(chosen, asked).fetchall()
     return [_recording(conn, row) for row in rows]
 
 
@@ -218,6 +228,7 @@ def _recording(conn: sqlite3.Connection, row: sqlite3.Row) -> RecordingLine:
         start=row["start"],
         name=row["name"],
         files=tuple(_files(conn, files)),
+        findings=tuple(facts.findings(conn, DockingId(row["docking"]))),
     )
 
 
@@ -225,6 +236,7 @@ def _files(conn: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> list[FileLi
     return [
         FileLine(
             id=FileId(row["id"]),
+            **_facts(conn, FileId(row["id"])),
             docking=DockingId(row["docking"]),
             name=shown(bytes(row["path"])),
             size=row["size"],
@@ -236,6 +248,11 @@ def _files(conn: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> list[FileLi
         )
         for row in list(rows)
     ]
+
+
+def _facts(conn: sqlite3.Connection, ident: FileId) -> dict[str, Any]:
+    told, reason = facts.of_file(conn, ident) or (None, None)
+    return {"facts": None if told is None else json.loads(told), "no_facts": reason}
 
 
 def _destinations(
