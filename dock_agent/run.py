@@ -31,7 +31,7 @@ from dock_agent.offload.clerk import PATIENCE, Terms
 from dock_agent.offload.erase.parent import EraseTerms, ProcessEraser
 from dock_agent.offload.parent import Limits, ProcessOffloader
 from dock_agent.offload.recover import recover
-from dock_agent.recording import BayName, DestinationName, Policy
+from dock_agent.recording import BayName, Colour, DestinationName, Policy
 from dock_agent.station import Station, Still
 from dock_agent.store import configured, custody, destinations, station
 from dock_agent.store.db import connect, transaction
@@ -218,6 +218,7 @@ class _Turn:
     last: dict[str, float] = field(default_factory=dict)
     rev: int = 0
     shown: bytes = b""
+    lights: tuple[Colour, ...] = ()
 
     def __post_init__(self) -> None:
         self.watcher = Watcher(self.held.config)
@@ -233,7 +234,16 @@ class _Turn:
         self.last[what] = now
         return True
 
+    def snapshot_due(self) -> bool:
+        """Whether it is time; at once where a light changed: somebody waits for it."""
+        on_time = self.due("snapshot", SNAPSHOT_EVERY)
+        return on_time or self.lights != self._lights()
+
+    def _lights(self) -> tuple[Colour, ...]:
+        return tuple(bay.colour for bay in self.agent.station.bays.values())
+
     def snapshot(self) -> None:
+        self.lights = self._lights()
         look = self.watcher.look(
             self.held.conn, self.agent.station.bays, self.clock.now()
         )
@@ -273,7 +283,7 @@ def _loop(turn: _Turn, stop: threading.Event) -> None:
             turn.agent.station.tidy()
         if turn.due("reconcile", RECONCILE_EVERY):
             turn.reconcile()
-        if turn.due("snapshot", SNAPSHOT_EVERY):
+        if turn.snapshot_due():
             turn.snapshot()
     turn.agent.close()
     turn.agent.station.pump()
