@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import forkserver
 
 import msgspec
 
@@ -28,12 +27,12 @@ from dock_agent.custody.chain import Event
 from dock_agent.deriving import Ground, beside
 from dock_agent.errors import ConfigError, StoreError
 from dock_agent.keys import signing_key
-from dock_agent.offload import process
+from dock_agent.offload.children import Children
 from dock_agent.offload.clerk import PATIENCE, Terms
 from dock_agent.offload.erase.parent import EraseTerms, ProcessEraser
 from dock_agent.offload.parent import Limits, ProcessOffloader
 from dock_agent.offload.recover import recover
-from dock_agent.recording import BayName, DestinationName, Policy
+from dock_agent.recording import BayName, Colour, DestinationName, Policy
 from dock_agent.station import Station, Still
 from dock_agent.store import configured, custody, destinations, station
 from dock_agent.store.db import connect, transaction
@@ -108,13 +107,11 @@ def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> Non
     """Run until `stop` is set. `ready` is called once cameras are looked for."""
     clock = SystemClock()
     farewell(config)  # until the first look nothing is known, and nothing is green
-    with opened(config, clock) as held:
+    with opened(config, clock) as held, closing(Children()) as children:
         detectors = _detectors(config)
-        agent = _agent(held, clock, partial(_still, detectors))
-        # What starts the dockings' children is there before the first camera is, and
-        # has what each of them imports: the command that began is among it.
-        forkserver.set_forkserver_preload([process.__name__, "dock_agent.cli"])
-        forkserver.ensure_running()
+        agent = _agent(held, children, partial(_still, detectors))
+        # What forks the dockings' children has loaded all before the first camera.
+        children.nursery()
         try:
             for detector in detectors:
                 detector.start(partial(_seen, agent.station))
@@ -150,8 +147,8 @@ def _record(held: Opened, clock: Clock, event: Event) -> None:
         custody.append(held.conn, event, clock.now())
 
 
-def _agent(held: Opened, clock: Clock, still: Still) -> Agent:
-    config = held.config
+def _agent(held: Opened, children: Children, still: Still) -> Agent:
+    config, clock = held.config, held.sealer.clock
     offload = config.offload
     terms = Terms(config.vault.reserve_bytes, offload.pace, PATIENCE, offload.rest_s)
     limits = Limits(offload.silence_s, terms)
@@ -159,11 +156,11 @@ def _agent(held: Opened, clock: Clock, still: Still) -> Agent:
         mounter=BayMounter(),
         charger=PowerSupplies(),
         profiles=_profiles(config),
-        offloader=ProcessOffloader(held.connect, held.sealer, limits),
+        offloader=ProcessOffloader(held.connect, held.sealer, limits, children),
         clock=clock,
         vault=config.vault_path,
         record=partial(_record, held, clock),
-        eraser=ProcessEraser(held.connect, held.sealer, _erase_terms(config)),
+        eraser=ProcessEraser(held.connect, held.sealer, _erase_terms(config), children),
     )
     return Agent(tools, config.bay_names(), still)
 
@@ -224,6 +221,7 @@ class _Turn:
     last: dict[str, float] = field(default_factory=dict)
     rev: int = 0
     shown: bytes = b""
+    lights: tuple[Colour, ...] = ()
 
     def __post_init__(self) -> None:
         self.watcher = Watcher(self.held.config)
@@ -239,7 +237,16 @@ class _Turn:
         self.last[what] = now
         return True
 
+    def snapshot_due(self) -> bool:
+        """Whether it is time; at once where a light changed: somebody waits for it."""
+        on_time = self.due("snapshot", SNAPSHOT_EVERY)
+        return on_time or self.lights != self._lights()
+
+    def _lights(self) -> tuple[Colour, ...]:
+        return tuple(bay.colour for bay in self.agent.station.bays.values())
+
     def snapshot(self) -> None:
+        self.lights = self._lights()
         look = self.watcher.look(
             self.held.conn, self.agent.station.bays, self.clock.now()
         )
@@ -279,7 +286,7 @@ def _loop(turn: _Turn, stop: threading.Event) -> None:
             turn.agent.station.tidy()
         if turn.due("reconcile", RECONCILE_EVERY):
             turn.reconcile()
-        if turn.due("snapshot", SNAPSHOT_EVERY):
+        if turn.snapshot_due():
             turn.snapshot()
     turn.agent.close()
     turn.agent.station.pump()

@@ -6,18 +6,16 @@ it (a read from a hung camera cannot be interrupted), left behind.
 """
 
 import logging
-import multiprocessing
 import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
 from typing import Protocol
 
 from dock_agent.errors import DockError
-from dock_agent.offload import process
+from dock_agent.offload.children import GRACE, Children, Nursery, at_work
 from dock_agent.offload.clerk import Clerk, Job, Post, Terms, stop
 from dock_agent.offload.ending import ending
 from dock_agent.offload.messages import Ended, Heard, Said, ended
@@ -29,7 +27,6 @@ log = logging.getLogger(__name__)
 
 AGAIN = (1.0, 5.0, 30.0, 120.0)  # seconds between tries to record how a docking ended
 STEP = 0.1  # seconds between two looks at whether the camera is still wanted
-GRACE = 2.0  # seconds for a killed child to go; then it is left to the kernel
 
 
 class Offloader(Protocol):
@@ -82,11 +79,15 @@ class ProcessOffloader:
     """Meets `Offloader` with a process for each docking."""
 
     def __init__(
-        self, connect: Callable[[], sqlite3.Connection], sealer: Sealer, limits: Limits
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        sealer: Sealer,
+        limits: Limits,
+        children: Children | None = None,
     ) -> None:
+        """`children` are whoever's gave them; without them it has its own."""
         self._connect, self._sealer, self._limits = connect, sealer, limits
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([process.__name__])
+        self._children, self._own = children or Children(), children is None
         self._running: dict[DockingId, tuple[threading.Thread, Wish]] = {}
         self._closing = threading.Event()
 
@@ -95,7 +96,7 @@ class ProcessOffloader:
         wish = Wish()
         thread = threading.Thread(
             target=self._run,
-            args=(job, post, wish),
+            args=(job, post, wish, self._children.nursery()),
             name=f"docking-{job.docking}",
             daemon=True,
         )
@@ -113,6 +114,8 @@ class ProcessOffloader:
             wish.given_up.set()
         for thread, _ in self._running.values():
             thread.join(2 * GRACE)
+        if self._own:
+            self._children.close()
 
     def _forget_ended(self) -> None:
         self._running = {
@@ -121,10 +124,13 @@ class ProcessOffloader:
             if thread.is_alive()
         }
 
-    def _run(self, job: Job, post: Post, wish: Wish) -> None:
+    def _run(self, job: Job, post: Post, wish: Wish, nursery: Nursery | None) -> None:
         try:
             with translated("the database"), closing(self._connect()) as conn:
-                self._keep_books(conn, job, post, wish)
+                clerk = Clerk(conn, self._sealer, job, post)
+                order = clerk.open(self._limits.terms)
+                with at_work(order, nursery) as pipe:
+                    converse(clerk, pipe, wish, self._limits.silence)
         except DockError as error:
             log.warning("docking failed docking=%s %s", job.docking, error)
             self._over(job, post, wish, ended(error))
@@ -150,27 +156,6 @@ class ProcessOffloader:
             else:
                 return
 
-    def _keep_books(
-        self,
-        conn: sqlite3.Connection,
-        job: Job,
-        post: Post,
-        wish: Wish,
-    ) -> None:
-        clerk = Clerk(conn, self._sealer, job, post)
-        order = clerk.open(self._limits.terms)
-        ours, theirs = multiprocessing.Pipe()
-        child = self._context.Process(
-            target=process.main, args=(theirs, order), daemon=True
-        )
-        child.start()
-        theirs.close()
-        try:
-            with closing(ours):
-                converse(clerk, ours, wish, self._limits.silence)
-        finally:
-            end_child(child)
-
 
 def converse(books: Books, pipe: Connection, wish: Wish, silence: float) -> None:
     """Answer until the work is over, the camera gone, or all is silent."""
@@ -192,13 +177,3 @@ def converse(books: Books, pipe: Connection, wish: Wish, silence: float) -> None
                 pipe.send(answer)
         except (EOFError, OSError):
             books.end(Ended("Unforeseen", "its offload ended without a word"))
-
-
-def end_child(child: ForkServerProcess) -> None:
-    """Let a child end; one that does not is killed, or left to the kernel."""
-    child.join(GRACE)
-    if child.is_alive():
-        child.kill()
-        child.join(GRACE)
-    if child.is_alive():
-        log.warning("child left behind pid=%s: the kernel will not let go", child.pid)

@@ -1,7 +1,6 @@
-"""The child's process: started by the fork server, ends with its parent."""
+"""What a docking's child does, forked by the nursery that it ends with."""
 
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +12,6 @@ from dock_agent.offload.bench import Bench
 from dock_agent.offload.child import Offload
 from dock_agent.offload.messages import Ended, Heard, Order, Said, ended
 from dock_agent.offload.scan import MountedSource
-from dock_agent.signals import die_with_parent
 from dock_agent.vault.disk import vault_errors
 from dock_agent.vault.lock import lock_bag
 from dock_agent.vault.real import RealDisk
@@ -53,11 +51,8 @@ class Pipe:
 def main(connection: Connection, order: Order) -> None:
     """Offload as ordered. Says `Ended` where it cannot go on; then ends.
 
-    The process dies with the fork server, which dies with the agent; and it
-    holds its bag locked, so that a recovery can tell that it still lives.
+    It holds its bag locked, so that a recovery can tell that it still lives.
     """
-    die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(ParentGone):
         speak(Pipe(connection), partial(_offload, order=order))
 

@@ -1,7 +1,8 @@
 """What the station is doing right now, as the page and `status --json` show it.
 
-The agent composes the whole object at most once a second and replaces one
-small file with it; the page reads that file and never talks to the agent.
+The agent composes the whole object once a second, and at once where a bay's light
+changes, and replaces one small file with it; the page reads that file and never
+talks to the agent.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
 """A docking's child that breaks or is killed: a person is told, with a code."""
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dock_agent.bays.machine import Advanced, Failed, Lost, Sealed
-from dock_agent.offload import process
+from dock_agent.offload.children import Nursery
 from dock_agent.offload.clerk import Job, Terms
 from dock_agent.offload.messages import Ended, Inventory, Order, Plan, Stop
 from dock_agent.offload.parent import Limits, ProcessOffloader
@@ -136,15 +136,13 @@ def order(bench: Bench, source: Path) -> Order:
 @pytest.fixture
 def pipe(order: Order) -> Iterator[Connection]:
     """The parent's end of a pipe to a child that has begun."""
-    ours, theirs = multiprocessing.Pipe()
-    context = multiprocessing.get_context("forkserver")
-    child = context.Process(target=process.main, args=(theirs, order), daemon=True)
-    child.start()
-    theirs.close()
-    yield ours
-    ours.close()
-    child.join(30)
-    assert child.exitcode == 0
+    with closing(Nursery()) as nursery:
+        child = nursery.child()
+        child.connection.send(order)
+        yield child.connection
+        child.connection.close()
+        assert child.ended(within=30)
+        os.close(child.pidfd)
 
 
 def said(pipe: Connection, kind: type[Any]) -> Any:

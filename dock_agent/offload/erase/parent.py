@@ -5,7 +5,6 @@ camera that cannot be cleared holds nobody up; the reason is on record.
 """
 
 import logging
-import multiprocessing
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -16,8 +15,8 @@ from typing import Protocol
 from dock_agent.bays.machine import Cleared
 from dock_agent.cameras.profile import Profile
 from dock_agent.errors import DockError
+from dock_agent.offload.children import GRACE, Children, Nursery, at_work
 from dock_agent.offload.clerk import Post
-from dock_agent.offload.erase import process
 from dock_agent.offload.erase.books import (
     EraseBooks,
     EraseJob,
@@ -26,7 +25,7 @@ from dock_agent.offload.erase.books import (
     unsafe,
 )
 from dock_agent.offload.messages import Ended, ended
-from dock_agent.offload.parent import GRACE, Wish, converse, end_child
+from dock_agent.offload.parent import Wish, converse
 from dock_agent.offload.release import Rule
 from dock_agent.recording import DockingId, Policy
 from dock_agent.store import erasures
@@ -99,9 +98,11 @@ class ProcessEraser:
         connect: Callable[[], sqlite3.Connection],
         sealer: Sealer,
         terms: EraseTerms,
+        children: Children | None = None,
     ) -> None:
+        """`children` are whoever's gave them; without them it has its own."""
         self._connect, self._sealer, self._terms = connect, sealer, terms
-        self._context = multiprocessing.get_context("forkserver")
+        self._children, self._own = children or Children(), children is None
         self._running: dict[DockingId, tuple[threading.Thread, Wish]] = {}
 
     def policy(self, profile: Profile) -> Policy:
@@ -115,7 +116,7 @@ class ProcessEraser:
         wish, rule = Wish(), self._rule(profile)
         thread = threading.Thread(
             target=self._run,
-            args=(job, rule, post, wish),
+            args=(job, rule, post, (wish, self._children.nursery())),
             name=f"erase-{job.docking}",
             daemon=True,
         )
@@ -133,6 +134,8 @@ class ProcessEraser:
             wish.given_up.set()
         for thread, _ in self._running.values():
             thread.join(2 * GRACE)
+        if self._own:
+            self._children.close()
 
     def _rule(self, profile: Profile) -> Rule:
         return Rule(
@@ -142,11 +145,15 @@ class ProcessEraser:
             destinations=frozenset(self._sealer.destinations),
         )
 
-    def _run(self, job: EraseJob, rule: Rule, post: Post, wish: Wish) -> None:
+    def _run(
+        self, job: EraseJob, rule: Rule, post: Post, by: tuple[Wish, Nursery | None]
+    ) -> None:
+        wish, nursery = by
         try:
             with translated("the database"), closing(self._connect()) as conn:
                 books = EraseBooks(conn, self._sealer, job, rule, post)
-                self._keep_books(books, wish)
+                with at_work(books.open(), nursery) as pipe:
+                    converse(books, pipe, wish, self._terms.silence)
         except DockError as error:
             self._over((job, rule), post, ended(error))
         except Exception as error:
@@ -154,20 +161,6 @@ class ProcessEraser:
             log.exception("erase failed docking=%s", job.docking)
             told = Ended("Unforeseen", f"{type(error).__name__}: {error}")
             self._over((job, rule), post, told)
-
-    def _keep_books(self, books: EraseBooks, wish: Wish) -> None:
-        order = books.open()
-        ours, theirs = multiprocessing.Pipe()
-        child = self._context.Process(
-            target=process.main, args=(theirs, order), daemon=True
-        )
-        child.start()
-        theirs.close()
-        try:
-            with closing(ours):
-                converse(books, ours, wish, self._terms.silence)
-        finally:
-            end_child(child)
 
     def _over(self, what: tuple[EraseJob, Rule], post: Post, why: Ended) -> None:
         """Free the bay, and keep the reason on record if that goes.

@@ -1,4 +1,4 @@
-"""The process of one erase: started by the fork server, ends with its parent."""
+"""What the child of one erase does, forked by the nursery that it ends with."""
 
 import signal
 from contextlib import suppress
@@ -9,14 +9,11 @@ from dock_agent.offload.erase.card import WritableCard
 from dock_agent.offload.erase.work import Erase
 from dock_agent.offload.messages import EraseOrder
 from dock_agent.offload.process import ParentGone, Pipe, speak
-from dock_agent.signals import die_with_parent
 from dock_agent.vault.real import RealDisk
 
 
 def main(connection: Connection, order: EraseOrder) -> None:
     """Erase as ordered. Says `Ended` where it cannot go on; then ends."""
-    die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # somebody opened what we look at
     with suppress(ParentGone):
         speak(Pipe(connection), partial(_erase, order=order))
