@@ -171,3 +171,19 @@ def store(root: Path) -> Iterator[str]:
             yield running.endpoint
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def sink(root: Path) -> Iterator[str]:
+    """Run a store that keeps and checks nothing; yield its endpoint."""
+    del root
+    start = [sys.executable, str(Path(__file__).with_name("_sink.py"))]
+    with subprocess.Popen(
+        start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        if running.stdout is None or running.stdin is None:
+            raise SystemExit("pipes were asked for")
+        try:
+            yield running.stdout.readline().strip()
+        finally:
+            running.stdin.close()

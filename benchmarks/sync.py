@@ -1,7 +1,7 @@
 """How fast evidence reaches an S3 store, proved, against tools that only send it.
 
     python benchmarks/sync.py [--rounds N] [--size MIB] [--count N] [--large MIB]
-                              [--in DIRECTORY]
+                              [--store seaweed|sink] [--in DIRECTORY]
 
 Ours is `dock-agent sync` as a process of its own, from its start to the last
 confirmation: a station that has met the store before sends the whole bag, and has every
@@ -11,6 +11,9 @@ four files at a time; `curl` proves nothing and signs no payload. Each run has a
 SeaweedFS on loopback, and the files are in the page cache. "store" is what the store
 itself spends, its start included: on few cores it is what bounds all of them. Only
 ratios within one run carry over to another machine.
+
+With `--store sink` they send to one that throws everything away, unread: what bounds
+them then is their own doing. It proves nothing, and cannot be read back.
 """
 
 import argparse
@@ -34,6 +37,7 @@ from benchmarks._station import (
     SECRET,
     Station,
     Terms,
+    sink,
     station,
     store,
 )
@@ -52,6 +56,7 @@ KEYS = {
 RCLONE = Path(sys.executable).with_name("rclone")
 BOTO3 = Path(__file__).with_name("_boto3_copy.py")
 AT_A_TIME = (1, 4)
+STORES = {"seaweed": store, "sink": sink}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ class Told:
     rounds: int
     count: int
     size: int  # bytes
+    store: str = "seaweed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +177,7 @@ def measure(told: Told, sealed: Station) -> Table:
     for number in range(told.rounds):
         for name, most in names:
             before = _children()
-            with store(told.root) as endpoint:
+            with STORES[told.store](told.root) as endpoint:
                 cost = TOOLS[name](Run(sealed, endpoint, most))
             table[name, most].costs.append(cost)
             table[name, most].stores.append(_children() - before - cost.cpu)
@@ -212,15 +218,15 @@ def _ratios(table: Table, name: str, most: int) -> str:
     return " " + text
 
 
-def show_large(root: Path, size: int) -> None:
+def show_large(told: Told, root: Path, size: int) -> None:
     """Send one large file, and print what is resident at the peak (RSS)."""
     root.mkdir()
     if shutil.disk_usage(root).free < 2.2 * size:  # the card or the store, the vault
         print(f"no room here for a file of {size // MIB} MiB, left out")
         return
     sealed = station(root, 1, size)
-    for name in (OURS, READ_BACK):
-        with store(root) as endpoint:
+    for name in [name for name in (OURS, READ_BACK) if name in told.tools]:
+        with STORES[told.store](root) as endpoint:
             peak = TOOLS[name](Run(sealed, endpoint, 1)).peak
         print(f"{name}, one file of {size // MIB} MiB: {peak / 1e6:.0f} MB resident")
 
@@ -234,21 +240,30 @@ def main() -> None:
     words.add_argument("--large", type=int, default=4096, help="MiB; 0: none")
     words.add_argument("--in", dest="where", type=Path, default=None)
     words.add_argument("--only", action="append", choices=list(TOOLS))
+    words.add_argument("--store", choices=list(STORES), default="seaweed")
     given = words.parse_args()
-    chosen = given.only or list(TOOLS)
-    missing = [name for name in chosen if MISSING.get(name, bool)()]
-    for name in missing:
-        print(f"{name}: not installed, left out")
-    tools = tuple(name for name in chosen if name not in missing)
+    tools = _there(given.only or list(TOOLS), given.store)
     with tempfile.TemporaryDirectory(dir=given.where) as folder:
-        told = Told(Path(folder), tools, given.rounds, given.count, given.size * MIB)
+        root, each = Path(folder), given.size * MIB
+        told = Told(root, tools, given.rounds, given.count, each, given.store)
         if told.rounds:
             sealed = station(told.root, told.count, told.size)
             print(f"{told.count} files of {given.size} MiB, {told.rounds} rounds")
             show(measure(told, sealed), sealed.size)
             shutil.rmtree(told.root / "vault")
         if given.large:
-            show_large(told.root / "large", given.large * MIB)
+            show_large(told, told.root / "large", given.large * MIB)
+
+
+def _there(chosen: list[str], where: str) -> tuple[str, ...]:
+    """Return the tools that can be run, and say which are left out."""
+    missing = [name for name in chosen if MISSING.get(name, bool)()]
+    for name in missing:
+        print(f"{name}: not installed, left out")
+    if where == "sink":
+        print("The sink keeps and checks nothing; what it says is proved is not.")
+        missing.append(READ_BACK)
+    return tuple(name for name in chosen if name not in missing)
 
 
 if __name__ == "__main__":

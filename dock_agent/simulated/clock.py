@@ -26,6 +26,9 @@ class ManualClock:
         microseconds = passed // timedelta(microseconds=1)
         return Instant(self._now, microseconds * 1000, BOOT, self.trusted)
 
+    def monotonic_ns(self) -> int:
+        return self.now().monotonic_ns
+
     def entropy(self, count: int) -> bytes:
         return self._chance.randbytes(count)
 

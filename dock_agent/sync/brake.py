@@ -29,7 +29,7 @@ class Brake:
         # docs/adr/0013.
         self._lock = threading.Lock()
         self._allowed, self._taken = 0.0, 0
-        self._at = clock.now().monotonic_ns
+        self._at = clock.monotonic_ns()
 
     def limit(self, rate: int) -> None:
         """Change the rate, from now on; those who wait take note of it."""
@@ -53,7 +53,7 @@ class Brake:
 
     def _refill(self) -> None:
         """Allow what the time since the last look is worth. The lock is held."""
-        now = self._clock.now().monotonic_ns
+        now = self._clock.monotonic_ns()
         passed, self._at = max(0, now - self._at), now
         if not self._rate:
             self._allowed = float(self._taken)

@@ -45,6 +45,7 @@ from dock_agent.vault.layout import MARKER
 log = logging.getLogger(__name__)
 
 BEAT_EVERY = timedelta(seconds=15)
+BEAT_EVERY_NS = BEAT_EVERY // timedelta(microseconds=1) * 1000
 OTHERS_FIRST = timedelta(minutes=10)
 STRONGEST = tuple(Proof)  # first
 OWN_DISK_TRIES = 8  # of whatever kind; over hours: a disk may be put back
@@ -238,7 +239,7 @@ class _Beat:
     generation: int = field(init=False, default=0)  # that `kept` is of
 
     def __post_init__(self) -> None:
-        self.last_ns = self.carrier.clock.now().monotonic_ns
+        self.last_ns = self.carrier.clock.monotonic_ns()
         self.sent = self.errand.transfer.sent
 
     def moved(self, count: int) -> None:
@@ -246,9 +247,10 @@ class _Beat:
         del count
         if self.carrier.stopping():
             raise Stopping(f"{self.errand.transfer.key}: the worker was stopped")
-        now = self.carrier.clock.now()
-        if now.monotonic_ns - self.last_ns < BEAT_EVERY.total_seconds() * 1e9:
+        passed_ns = self.carrier.clock.monotonic_ns() - self.last_ns
+        if passed_ns < BEAT_EVERY_NS:
             return
+        now = self.carrier.clock.now()
         self.last_ns = now.monotonic_ns
         conn, transfer = self.errand.conn, self.errand.transfer
         with transaction(conn):

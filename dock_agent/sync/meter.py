@@ -99,4 +99,4 @@ class Meter:
         return self.read().goodput
 
     def _second(self) -> int:
-        return self._clock.now().monotonic_ns // NANO
+        return self._clock.monotonic_ns() // NANO

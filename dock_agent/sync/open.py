@@ -12,12 +12,10 @@ from dock_agent.config_tables import Destination as Table
 from dock_agent.errors import ConfigError
 from dock_agent.recording import DestinationName, Proof
 from dock_agent.store import destinations
-from dock_agent.sync.axis.destination import open_axis
 from dock_agent.sync.brake import Brake, Wait
 from dock_agent.sync.carry import Stopping
 from dock_agent.sync.credentials import CredentialsFile
 from dock_agent.sync.destination import NOTHING_KNOWN, Capabilities, Destination
-from dock_agent.sync.directory.destination import open_directory
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.meter import Meter
 from dock_agent.sync.place import place_of
@@ -28,7 +26,6 @@ from dock_agent.sync.s3.destination import S3
 from dock_agent.sync.s3.lock import Lock
 from dock_agent.sync.transport.client import Transport
 from dock_agent.sync.tryout import known as capabilities
-from dock_agent.sync.tus.destination import open_tus
 from dock_agent.sync.worker import Network, Worker
 from dock_agent.sync.wrappers import Around, wrapped
 
@@ -44,10 +41,16 @@ def open_destination(
     """
     match table.kind:
         case "directory":
+            from dock_agent.sync.directory.destination import open_directory
+
             return open_directory(whole, table, clock)
         case "tus":
+            from dock_agent.sync.tus.destination import open_tus
+
             return open_tus(whole, table, clock)
         case "axis":
+            from dock_agent.sync.axis.destination import open_axis
+
             return open_axis(whole, table, clock, known)
         case "s3":
             return _open_s3(whole, table, clock, known)

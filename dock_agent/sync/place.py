@@ -5,12 +5,15 @@ It stands in the database and in the custody log: no secret is in it.
 
 import hashlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dock_agent.config import Config
 from dock_agent.config_tables import Destination
 from dock_agent.errors import Barred
-from dock_agent.sync.axis.connection import ConnectionFile
+
+if TYPE_CHECKING:
+    from dock_agent.sync.axis.connection import ConnectionFile
 
 Where = Callable[[], str | None]
 """Returns where a destination is now; None if that cannot be told."""
@@ -19,6 +22,8 @@ Where = Callable[[], str | None]
 def place_of(config: Config, table: Destination) -> Where:
     """Return what tells where it is, so that a name cannot change its place."""
     if table.kind == "axis":
+        from dock_agent.sync.axis.connection import ConnectionFile
+
         path = config.resolve(table.connection_file or "")
         file = ConnectionFile(path, insecure=table.insecure)
         return lambda: _account(file)
@@ -35,7 +40,7 @@ def _address(config: Config, table: Destination) -> str:
     return f"{table.endpoint}/{table.bucket}/{table.prefix}"
 
 
-def _account(file: ConnectionFile) -> str | None:
+def _account(file: "ConnectionFile") -> str | None:
     """Return the address of an Axis account, and a digest that tells it from others.
 
     Its name comes with its key, and an address may be signed: neither is shown.

@@ -40,12 +40,12 @@ class Stall:
     def __call__(self, count: int) -> None:
         theirs = max(count, self._last)
         if theirs and self._since is not None:
-            passed = (self._clock.now().monotonic_ns - self._since) / NANO
+            passed = (self._clock.monotonic_ns() - self._since) / NANO
             self._add(max(0.0, passed), theirs)
             self._judge()
         self._last = count
         self._hear(count)
-        self._since = self._clock.now().monotonic_ns
+        self._since = self._clock.monotonic_ns()
 
     def _add(self, seconds: float, count: int) -> None:
         self._seconds, self._bytes = self._seconds + seconds, self._bytes + count

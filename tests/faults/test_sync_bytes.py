@@ -38,16 +38,32 @@ def proxy(store: Seaweed) -> Iterator[FaultProxy]:
 
 
 @pytest.mark.parametrize("part", PARTS)
+def test_a_connection_of_two_that_is_cut_costs_at_most_one_part(
+    part: int, store: Seaweed, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    sent, prefix = item(tmp_path, LARGE), f"one-of-two-{part}/"
+    cut = Fault(most=part * PART_SIZE + Random(part).randrange(PART_SIZE))
+    proxy.plan = lambda number: cut if number == 1 else CALM
+
+    told = sent_on(Reach(proxy.url, tmp_path, prefix), sent)
+
+    assert proxy.clients[1].came == cut.most  # it was cut
+    assert proxy.came <= LARGE + PART_SIZE + HEADS
+    assert arrived(store, prefix, sent)
+    assert told is not None
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_after_a_cut_anywhere_at_most_one_part_is_sent_again(
     part: int, store: Seaweed, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     sent, prefix = item(tmp_path, SMALL), f"one-cut-{part}/"
-    cut = Fault(most=part * PART_SIZE + Random(part).randrange(PART_SIZE))
-    proxy.plan = lambda number: CALM if number else cut
+    proxy.whole = part * PART_SIZE + Random(part).randrange(PART_SIZE)
 
     told = sent_on(Reach(proxy.url, tmp_path, prefix), sent)
 
-    assert proxy.clients[0].came == cut.most  # it was cut
+    assert proxy.whole is None  # it was cut, and every connection with it
+    assert len(proxy.clients) > 1
     assert proxy.came <= SMALL + PART_SIZE + HEADS
     assert arrived(store, prefix, sent)
     assert told is not None

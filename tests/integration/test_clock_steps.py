@@ -46,6 +46,9 @@ class SteppingClock:
         self.passed += self.pace * 10**9
         return Instant(self.utc, self.passed, "boot", trusted=False)
 
+    def monotonic_ns(self) -> int:
+        return self.now().monotonic_ns
+
     def entropy(self, count: int) -> bytes:
         return self.chance.randbytes(count)
 

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -53,6 +54,7 @@ KNOWN = Capabilities(
     asked_at="2026-03-05T08:00:00.000000Z",
 )
 KEY = "station-1/"
+one_by_one = partial(reached, ahead=1)  # so that the order of parts is known
 
 
 def is_there(store: MemoryS3, digest: str) -> bool:
@@ -85,7 +87,7 @@ def test_every_part_says_twice_what_its_bytes_hash_to(tmp_path: Path) -> None:
 def test_progress_counts_what_was_acknowledged(tmp_path: Path) -> None:
     memory = Memory()
 
-    with reached(MemoryS3(), tmp_path) as station:
+    with one_by_one(MemoryS3(), tmp_path) as station:
         done = station.send(item(tmp_path, LARGE), Progress(), memory)
 
     sizes = [number * PART_SIZE for number in range(5)]
@@ -96,7 +98,7 @@ def test_progress_counts_what_was_acknowledged(tmp_path: Path) -> None:
 def test_what_a_store_lists_on_several_pages_is_not_sent_again(tmp_path: Path) -> None:
     store, sent, memory = MemoryS3(), item(tmp_path, LARGE), Interrupting(after=4)
 
-    with reached(store, tmp_path, known=KNOWN, clock=ManualClock()) as station:
+    with one_by_one(store, tmp_path, known=KNOWN, clock=ManualClock()) as station:
         with pytest.raises(Interrupted):
             station.send(sent, Progress(), memory)
         done = station.send(sent, memory.newest, Memory())
@@ -126,7 +128,7 @@ def test_a_part_that_is_listed_other_than_we_remember_is_sent_again(
 ) -> None:
     store, sent, memory = MemoryS3(), item(tmp_path, LARGE), Interrupting(after=3)
 
-    with reached(store, tmp_path) as station:
+    with one_by_one(store, tmp_path) as station:
         with pytest.raises(Interrupted):
             station.send(sent, Progress(), memory)
         change(*store.uploads.values())
@@ -147,7 +149,7 @@ def test_a_part_that_is_listed_shorter_is_sent_again_whatever_its_etag(
         said, size = store.answer(asked), str(PART_SIZE).encode()
         return replace(said, body=said.body.replace(size, b"8388607", 1))
 
-    with reached(store, tmp_path) as station:
+    with one_by_one(store, tmp_path) as station:
         with pytest.raises(Interrupted):
             station.send(sent, Progress(), memory)
         store.faults.append(first_is_shorter)
@@ -168,7 +170,7 @@ def test_a_part_that_changes_after_it_was_sent_is_seen_before_it_is_put_together
         if progress.sent == LARGE and len(numbers(store)) == 5:
             change(*store.uploads.values())
 
-    with reached(store, tmp_path) as station:
+    with one_by_one(store, tmp_path) as station:
         station.send(sent, Progress(), remember)
 
     assert numbers(store) == [1, 2, 3, 4, 5, 2]
@@ -179,7 +181,7 @@ def test_a_part_that_changes_after_it_was_sent_is_seen_before_it_is_put_together
 def test_a_part_whose_etag_we_do_not_know_is_sent_again(tmp_path: Path) -> None:
     store, sent, memory = MemoryS3(), item(tmp_path, LARGE), Interrupting(after=2)
 
-    with reached(store, tmp_path) as station:
+    with one_by_one(store, tmp_path) as station:
         with pytest.raises(Interrupted):
             station.send(sent, Progress(), memory)
         known = replace(
@@ -230,7 +232,7 @@ def test_parts_that_are_not_taken_together_are_listed_again(
     store, sent, memory = MemoryS3(), item(tmp_path, PART_SIZE + 5), Memory()
     store.faults.append(once("POST", "uploadId", error(400, code)))
 
-    with reached(store, tmp_path) as station:
+    with one_by_one(store, tmp_path) as station:
         station.send(sent, Progress(), memory)
 
     assert numbers(store) == [1, 2]
@@ -413,11 +415,66 @@ def test_a_cut_costs_one_part_and_not_the_call(tmp_path: Path) -> None:
     store, sent, hearing = MemoryS3(), item(tmp_path, LARGE), Hearing()
     store.faults.append(cut("partNumber=3", times=2))
 
-    with reached(store, tmp_path) as station:
+    with one_by_one(store, tmp_path) as station:
         station.send(hearing.of(sent), Progress(), Memory())
 
-    assert numbers(store) == [1, 2, 3, 3, 3, 4, 5]
+    assert numbers(store) == [1, 2, 3, 4, 5, 3, 3]
     assert hearing.total <= LARGE + 2 * PART_SIZE
+    assert is_there(store, sent.digest)
+
+
+@pytest.mark.parametrize("ahead", [1, 2])
+@pytest.mark.parametrize("part", [1, 3, 5])
+def test_a_part_that_was_taken_and_its_answer_lost_is_not_sent_again(
+    tmp_path: Path, part: int, ahead: int
+) -> None:
+    store, sent, memory = MemoryS3(), item(tmp_path, LARGE), Memory()
+    store.faults.append(lost_reply(store, "PUT", f"partNumber={part}"))
+
+    with reached(store, tmp_path, ahead=ahead) as station:
+        station.send(sent, Progress(), memory)
+
+    assert sorted(numbers(store)) == [1, 2, 3, 4, 5]
+    assert is_there(store, sent.digest)
+
+
+def told_another(said: Said) -> Said:
+    """List the third part with the digest of something else."""
+    other = f"</PartNumber><ChecksumSHA256>{sha(b'other')}</ChecksumSHA256>"
+    return changed_third(said, b"</PartNumber>", other.encode())
+
+
+def listed_shorter(said: Said) -> Said:
+    """List the third part as shorter than it was sent."""
+    return changed_third(said, str(PART_SIZE).encode(), b"8388607")
+
+
+def changed_third(said: Said, old: bytes, new: bytes) -> Said:
+    """Return a list of parts in which something of the third is another."""
+    before, mark, rest = said.body.partition(b"<PartNumber>3</PartNumber>")
+    if not mark:
+        return said
+    third, end, more = (mark + rest).partition(b"</Part>")
+    third = third.replace(old, new, 1)
+    return replace(said, body=before + third + end + more)
+
+
+@pytest.mark.parametrize("change", [told_another, listed_shorter])
+def test_a_part_without_an_answer_that_is_listed_as_another_is_sent_again(
+    tmp_path: Path, change: Callable[[Said], Said]
+) -> None:
+    store, sent = MemoryS3(), item(tmp_path, LARGE)
+
+    def as_another(asked: Asked) -> Said | None:
+        if asked.method != "GET" or numbers(store).count(3) != 1:
+            return None
+        return change(store.answer(asked))
+
+    store.faults += [lost_reply(store, "PUT", "partNumber=3"), as_another]
+    with one_by_one(store, tmp_path) as station:
+        station.send(sent, Progress(), Memory())
+
+    assert numbers(store) == [1, 2, 3, 4, 5, 3]
     assert is_there(store, sent.digest)
 
 
@@ -425,10 +482,10 @@ def test_a_part_that_never_gets_through_ends_the_call(tmp_path: Path) -> None:
     store, sent = MemoryS3(), item(tmp_path, LARGE)
     store.faults.append(cut("partNumber=3", times=1000))
 
-    with reached(store, tmp_path) as station, pytest.raises(Unreachable):
+    with one_by_one(store, tmp_path) as station, pytest.raises(Unreachable):
         station.send(sent, Progress(), Memory())
 
-    assert numbers(store) == [1, 2, 3, 3, 3]
+    assert numbers(store) == [1, 2, 3, 4, 5, 3, 3, 3]
 
 
 def test_nothing_is_sent_after_a_cut_before_the_store_answered_a_question(
@@ -437,12 +494,14 @@ def test_nothing_is_sent_after_a_cut_before_the_store_answered_a_question(
     store, sent = MemoryS3(), item(tmp_path, PART_SIZE + 5)
     store.faults.append(cut("partNumber=2", times=1))
 
-    with reached(store, tmp_path) as station:
+    with one_by_one(store, tmp_path) as station:
         station.send(sent, Progress(), Memory())
 
     asked = [(each.method, "partNumber=" in each.path) for each in store.asked]
     first = asked.index(("PUT", True), asked.index(("PUT", True)) + 1)
-    assert asked[first : first + 3] == [("PUT", True), ("GET", False), ("PUT", True)]
+    again = asked.index(("PUT", True), first + 1)
+    assert again > first + 1
+    assert {*asked[first + 1 : again]} == {("GET", False)}
 
 
 def test_what_hears_of_the_bytes_ends_the_sending_whatever_it_raises(
@@ -456,7 +515,7 @@ def test_what_hears_of_the_bytes_ends_the_sending_whatever_it_raises(
         raise Unreachable("too slow")
 
     with (
-        reached(store, tmp_path) as station,
+        one_by_one(store, tmp_path) as station,
         pytest.raises(Unreachable, match="too slow"),
     ):
         station.send(replace(sent, moved=stalled), Progress(), Memory())
@@ -557,7 +616,7 @@ def test_a_file_of_too_many_parts_is_sent_in_larger_ones(
     store, sent, hearing = MemoryS3(), item(tmp_path, size), Hearing()
     memory = Interrupting(after=1)
 
-    with reached(
+    with one_by_one(
         store, tmp_path, known=KNOWN, clock=ManualClock(), most_parts=2
     ) as station:
         with pytest.raises(Interrupted):

@@ -214,6 +214,9 @@ class StillClock:
     def now(self) -> Instant:
         return instant(self.utc)
 
+    def monotonic_ns(self) -> int:
+        return self.now().monotonic_ns
+
     def entropy(self, count: int) -> bytes:
         return bytes(count)
 

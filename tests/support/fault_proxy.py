@@ -61,7 +61,8 @@ class FaultProxy:
     """Stands before the server at `port`. `plan` may be replaced at any time.
 
     `played` counts the faults that came to pass; `served` is what the server did;
-    `clients` has every connection that there was.
+    `clients` has every connection that there was. Once `whole` bytes of requests came,
+    over whichever connections, all of them are cut at once, as a link is; none later.
     """
 
     port: int
@@ -70,6 +71,7 @@ class FaultProxy:
     served: list[Served] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
     clients: list[Wire] = field(default_factory=list)
+    whole: int | None = None
     _wires: set[Wire] = field(default_factory=set)
     _threads: list[threading.Thread] = field(default_factory=list)
     _listener: socket.socket = field(init=False)
@@ -127,12 +129,23 @@ class FaultProxy:
             except OSError:
                 return
             fault = self.plan(next(self._number))
-            client = Wire(sock, fault.most)
+            passed = None if self.whole is None else self._passed
+            client = Wire(sock, fault.most, passed=passed)
             self.clients.append(client)
             self._wires.add(client)
             thread = threading.Thread(target=self._serve, args=(client, fault))
             thread.start()
             self._threads = [t for t in (*self._threads, thread) if t.is_alive()]
+
+    def _passed(self, count: int) -> None:
+        """Cut the link if it is time. What the server does is its own affair."""
+        del count
+        if self.whole is None or self.came < self.whole:
+            return
+        self.whole = None
+        for client in list(self.clients):
+            client.hang_up()
+        raise ConnectionResetError("the link is cut")
 
     def _serve(self, client: Wire, fault: Fault) -> None:
         try:

@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -53,18 +53,22 @@ class Head:
 class Wire:
     """One socket. What is sent goes at once; nothing of it is remembered.
 
-    `came` counts what was read from it. With `most`, no more than that is.
+    `came` counts what was read from it. With `most`, no more than that is. `passed`
+    hears of each count, and may end it.
     """
 
     sock: socket.socket
     most: int | None = None
     came: int = 0
+    passed: Callable[[int], None] | None = None
     _held: bytearray = field(default_factory=bytearray)
 
     def __post_init__(self) -> None:
         if self.sock.family == socket.AF_INET:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self.most is not None:  # little is on its way when it is cut
+        if (
+            self.most is not None or self.passed is not None
+        ):  # little is on its way when it is cut
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MOST)
 
     @property
@@ -126,6 +130,8 @@ class Wire:
                 raise ConnectionResetError("it is worn out")
         found = self.sock.recv(most)
         self.came += len(found)
+        if self.passed is not None:
+            self.passed(len(found))
         return found
 
     def _until(self, mark: bytes) -> bytes:

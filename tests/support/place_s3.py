@@ -15,7 +15,7 @@ from dock_agent.sync.s3.answers import recognised
 from dock_agent.sync.s3.client import Client
 from dock_agent.sync.s3.client import Place as Where
 from dock_agent.sync.s3.destination import MARKER, S3
-from dock_agent.sync.s3.layout import MOST_PARTS
+from dock_agent.sync.s3.layout import AHEAD, MOST_PARTS, InParts
 from dock_agent.sync.s3.lock import NO_LOCK, Lock
 from dock_agent.sync.transport.client import Transport
 from support.answering import Answering
@@ -46,6 +46,7 @@ class Reach:
     known: Capabilities = NOTHING_KNOWN
     lock: Lock = NO_LOCK
     most_parts: int = MOST_PARTS
+    ahead: int = AHEAD
     ca_file: Path | None = None
     deadline_s: float = 60.0
 
@@ -61,7 +62,7 @@ class Reach:
             self.prefix,
             self.known,
             lock=self.lock,
-            most_parts=self.most_parts,
+            parts=InParts(self.most_parts, self.ahead),
         )
 
     def _credentials(self) -> CredentialsFile:

@@ -69,6 +69,9 @@ class Ahead:
         later = at.monotonic_ns + more // timedelta(microseconds=1) * 1000
         return replace(at, utc=at.utc + more, monotonic_ns=later)
 
+    def monotonic_ns(self) -> int:
+        return self.now().monotonic_ns
+
     def entropy(self, count: int) -> bytes:
         return self._inner.entropy(count)
 

@@ -30,12 +30,13 @@ from dock_agent.sync.destination import (
 from dock_agent.sync.s3.answers import ABSENT, THERE, UNKNOWN, expect, welcome
 from dock_agent.sync.s3.client import Client, Request, sha256
 from dock_agent.sync.s3.handle import Handle, found
-from dock_agent.sync.s3.layout import MOST_PARTS, Layout
+from dock_agent.sync.s3.layout import BY_DEFAULT, InParts, Layout
 from dock_agent.sync.s3.lock import NO_LOCK, Lock, bucket_has_it, ensure
 from dock_agent.sync.s3.object import Entry, entry, read_back
 from dock_agent.sync.s3.probe import COST, Objects, Unsound, ask
 from dock_agent.sync.s3.put import ABSENT_ONLY, Sending, put_whole, stands
-from dock_agent.sync.s3.upload import Upload, abort_all
+from dock_agent.sync.s3.upload import Upload
+from dock_agent.sync.s3.uploads import abort_all
 from dock_agent.sync.s3.xml import checksum
 from dock_agent.sync.stall import Stall
 
@@ -60,10 +61,10 @@ class S3:
         known: Capabilities = NOTHING_KNOWN,
         *,
         lock: Lock = NO_LOCK,
-        most_parts: int = MOST_PARTS,
+        parts: InParts = BY_DEFAULT,
     ) -> None:
         self._client, self._prefix, self._lock = client, prefix, lock
-        self._most_parts = most_parts
+        self._parts = parts
         self._asking: list[Moved] = []  # by whom the store is tried just now
         client.knowledge.learn(**msgspec.structs.asdict(known))
 
@@ -113,7 +114,7 @@ class S3:
         if there is None and sending.layout.single:
             done = put_whole(sending, done)
         elif there is None:
-            done = Upload(sending, remember, done).send()
+            done = Upload(sending, remember, done, self._parts.ahead).send()
         if there is None and Handle.read(done.upload).was_found:
             there = entry(self._client, sending.key)  # it came in between
         if there is not None:
@@ -243,7 +244,7 @@ class S3:
             expect(answer, "writing the marker", Barred)
 
     def _sending(self, item: Object) -> Sending:
-        layout = Layout(item, self._most_parts)
+        layout = Layout(item, self._parts.most)
         return Sending(self._client, self._prefix + item.key, layout, self._lock)
 
 

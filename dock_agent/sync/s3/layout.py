@@ -15,6 +15,18 @@ from dock_agent.sync.destination import Object
 from dock_agent.sync.s3.xml import b64, composite
 
 MOST_PARTS = 10_000  # Amazon S3 user guide, "Multipart upload limits"
+AHEAD = 2  # parts on their way: one that is answered, one that is sent
+
+
+@dataclass(frozen=True, slots=True)
+class InParts:
+    """How an object goes in parts: of how many at most, how many on their way."""
+
+    most: int = MOST_PARTS
+    ahead: int = AHEAD
+
+
+BY_DEFAULT = InParts()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from dock_agent.sync.s3.answers import THERE, UNKNOWN, WRONG, expect, welcome
 from dock_agent.sync.s3.client import Client, Request
 from dock_agent.sync.s3.object import entry
 from dock_agent.sync.s3.put import ABSENT_ONLY
-from dock_agent.sync.s3.upload import ALGORITHM, PUT_TOGETHER_S, abort
+from dock_agent.sync.s3.upload import ALGORITHM, PUT_TOGETHER_S
+from dock_agent.sync.s3.uploads import abort
 from dock_agent.sync.s3.xml import (
     b64,
     bare,

@@ -4,7 +4,7 @@ Nothing is hashed here where the store is known to check what it takes; where it
 not, the last bytes wait until ours were seen to be right.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -53,13 +53,17 @@ class Sending:
         headers: Mapping[str, str],
         *,
         trusted: bool | None,
+        taken: Callable[[], None] | None = None,
     ) -> Answer:
-        """Send a piece once; `trusted` is whether the store checks what it takes."""
+        """Send a piece once; `trusted` is whether the store checks what it takes.
+
+        `taken` is as in `Outgoing`.
+        """
         digest = self.digest(piece)
         content = self.item.content
         if not trusted:
             content = Held(content, digest, self.item.key)
-        body = Outgoing(content, piece.offset, piece.length, self.item.moved)
+        body = Outgoing(content, piece.offset, piece.length, self.item.moved, taken)
         whole = {**headers, **checksum(digest)}
         return self.client.once(Request("PUT", self.key, query, whole, digest), body)
 

@@ -5,31 +5,38 @@ before it is put together. An upload that it forgot, or cannot put together, is 
 again as another generation, twice at most.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 
-from dock_agent.errors import NotTaken, StoreError, SyncError, Unreachable
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
+
+from dock_agent.errors import NotTaken, StoreError, Unreachable
+from dock_agent.sync.content import Moved
 from dock_agent.sync.destination import Acknowledged, Progress, Remember
 from dock_agent.sync.s3.answers import MISMATCHED, THERE, expect
-from dock_agent.sync.s3.client import Client, Request
 from dock_agent.sync.s3.handle import Handle, found, sent, under_way
-from dock_agent.sync.s3.layout import Piece
+from dock_agent.sync.s3.layout import AHEAD, Piece
 from dock_agent.sync.s3.lock import refused
 from dock_agent.sync.s3.object import Heard, entry
 from dock_agent.sync.s3.put import Sending, forgot, never_heard_of_it, stands
+from dock_agent.sync.s3.relay import Relay
+from dock_agent.sync.s3.uploads import abort, abort_all, listed_parts
 from dock_agent.sync.s3.xml import (
+    Part,
+    b64,
     completed,
     completion,
-    parts_page,
     trouble,
     upload_id,
-    uploads,
 )
 from dock_agent.sync.transport.client import Answer
 
 ALGORITHM = "x-amz-checksum-algorithm"
 BEGINNINGS = 3  # in one call: the first, and two generations more
 ROUNDS = 2 * BEGINNINGS
+LOOKS, FIRST_LOOK_S = 4, 0.1  # for a part without an answer: 0.7 s in all
 CUTS = 3  # in a row, without a part that got through
 PUT_TOGETHER_S = 600.0  # AWS takes minutes, and sends blanks meanwhile
 
@@ -49,7 +56,10 @@ class Upload:
     sending: Sending
     remember: Remember
     done: Progress
+    ahead: int = AHEAD  # parts on their way at a time
     begun: int = 0
+    # Numbers of the parts that were sent whole and not answered: it may have them.
+    unanswered: set[int] = field(default_factory=set)
 
     def send(self) -> Progress:
         """Send what is missing and have it put together; return how it stands."""
@@ -89,6 +99,7 @@ class Upload:
         echoed = answer.headers.get(ALGORITHM, "").upper() == "SHA256"
         ident = upload_id(answer.body)
         self.begun += 1
+        self.unanswered.clear()
         try:
             handle = under_way(ident, names_digests=echoed)
             self._keep(Progress(handle, self.done.generation + 1))
@@ -116,19 +127,59 @@ class Upload:
     def _sent_on(self, heard: Heard) -> End:
         if not self._listed():
             return End.VANISHED
-        have = {part.number for part in self.done.parts}
-        item = replace(self.sending.item, moved=heard)
-        sending = replace(self.sending, layout=replace(self.sending.layout, item=item))
-        for piece in sending.layout.pieces():
-            if piece.number not in have and not self._part(sending, piece):
-                return End.VANISHED
+        sure = (p for p in self._missing() if p.number not in self.unanswered)
+        if not self._sent_parts(sure, heard):
+            return End.VANISHED
+        if self.unanswered and not self._settled():
+            return End.VANISHED
+        if not self._sent_parts(self._missing(), heard):
+            return End.VANISHED
         return self._put_together()
 
-    def _part(self, sending: Sending, piece: Piece) -> bool:
-        """Send one part; False if the store forgot the upload."""
+    def _missing(self) -> list[Piece]:
+        have = {part.number for part in self.done.parts}
+        pieces = self.sending.layout.pieces()
+        return [piece for piece in pieces if piece.number not in have]
+
+    def _settled(self) -> bool:
+        """Ask some times within seconds for parts that were sent and not answered.
+
+        A store may work on them still. What it does not list then is sent again, and
+        from now on no part before the last one is answered: a cut is to cost one.
+        False if it forgot the upload.
+        """
+        tries = Retrying(
+            stop=stop_after_attempt(LOOKS),
+            wait=wait_exponential(multiplier=FIRST_LOOK_S),
+            retry=retry_if_result(lambda there: there and bool(self.unanswered)),
+            retry_error_callback=lambda _: True,
+        )
+        there = tries(self._listed)
+        if self.unanswered:
+            self.ahead = 1
+            self.unanswered.clear()
+        return there
+
+    def _sent_parts(self, pieces: Iterable[Piece], heard: Heard) -> bool:
+        """Send some parts; False if the store forgot the upload."""
+
+        def taken(piece: Piece) -> None:
+            self.unanswered.add(piece.number)
+
+        sending = _heard(self.sending, heard)
+        relay = Relay(self._put, heard, taken, partial(self._took, sending), self.ahead)
+        return relay.send(pieces)
+
+    def _put(self, piece: Piece, moved: Moved, taken: Callable[[], None]) -> Answer:
+        """Send one part, in a thread of its own."""
         query = {"partNumber": str(piece.number), **self._query}
+        sending = _heard(self.sending, moved)
         trusted = sending.client.known.parts
-        answer = sending.put(piece, query, {}, trusted=trusted)
+        return sending.put(piece, query, {}, trusted=trusted, taken=taken)
+
+    def _took(self, sending: Sending, piece: Piece, answer: Answer) -> bool:
+        """Remember a part; False if the store forgot the upload."""
+        self.unanswered.discard(piece.number)
         if forgot(answer):
             return False
         part = Acknowledged(piece.number, sending.took(answer, piece))
@@ -138,27 +189,36 @@ class Upload:
 
     def _listed(self) -> bool:
         """Hold what we remember against what the store lists; False: it forgot."""
-        listed: dict[int, tuple[int, str]] = {}
-        marker: int | None = 0
-        while marker is not None:
-            query = {"part-number-marker": str(marker), **self._query}
-            answer = self.sending.client.call("GET", self.sending.key, query)
-            if forgot(answer):
-                return False
-            page = parts_page(expect(answer, f"resuming {self.sending.key}").body)
-            listed |= {part.number: (part.size, part.etag) for part in page.parts}
-            if page.marker is not None and page.marker <= marker:
-                raise Unreachable(f"resuming {self.sending.key}: a list without an end")
-            marker = page.marker
-        sizes = {p.number: p.length for p in self.sending.layout.pieces()}
-        kept = tuple(
-            part
-            for part in self.done.parts
-            if listed.get(part.number) == (sizes.get(part.number), part.etag)
-        )
-        there = sum(sizes[part.number] for part in kept)
-        self.done = replace(self.done, parts=kept, sent=there)
+        sending = self.sending
+        listed = listed_parts(sending.client, sending.key, self._query)
+        if listed is None:
+            return False
+        self._believe(listed)
         return True
+
+    def _believe(self, listed: Mapping[int, Part]) -> None:
+        """Keep the parts that we remember as they are listed, and our unanswered ones.
+
+        Of these the answer was lost, and not they. What they are is proved later, as
+        it is of every part.
+        """
+        known = {part.number: part.etag for part in self.done.parts}
+        kept, there = [], 0
+        for piece in self.sending.layout.pieces():
+            part = listed.get(piece.number)
+            if part is None or part.size != piece.length:
+                continue
+            if known.get(piece.number) == part.etag or self._is_ours(part, piece):
+                kept.append(Acknowledged(piece.number, part.etag))
+                there += piece.length
+        self.unanswered -= {part.number for part in kept}
+        self.done = replace(self.done, parts=tuple(kept), sent=there)
+
+    def _is_ours(self, part: Part, piece: Piece) -> bool:
+        """Whether it was sent, whole, and not answered; nothing speaks against it."""
+        if piece.number not in self.unanswered or not part.etag:
+            return False
+        return part.told in {"", b64(self.sending.digest(piece))}
 
     def _put_together(self) -> End:
         sending, client = self.sending, self.sending.client
@@ -221,26 +281,7 @@ class Upload:
         self.remember(done)
 
 
-def abort(client: Client, key: str, ident: str | None) -> None:
-    """Let the store forget an upload; a key that may not leaves it to the bucket."""
-    if ident is not None:
-        client.once(Request("DELETE", key, {"uploadId": ident}))
-
-
-def abort_all(client: Client, key: str, but: str | None = None) -> None:
-    """Let the store forget every upload of exactly this key: they are all ours.
-
-    `but` is one that is kept.
-
-    Stores that do not list them keep them, until the bucket's own rule ends them.
-    """
-    answer = client.call("GET", "", {"uploads": "", "prefix": key})
-    if not answer.good:
-        return
-    try:
-        idents = uploads(answer.body, key)
-    except SyncError:
-        return
-    for ident in idents:
-        if ident != but:
-            abort(client, key, ident)
+def _heard(sending: Sending, moved: Moved) -> Sending:
+    """Return the same, with somebody else who hears of its bytes."""
+    item = replace(sending.item, moved=moved)
+    return replace(sending, layout=replace(sending.layout, item=item))

@@ -28,11 +28,15 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part as the server lists it; its ETag is bare, without quotes."""
+    """One part as the server lists it; its ETag is bare, without quotes.
+
+    `told` is its SHA-256 as S3 writes it; empty where that is not told.
+    """
 
     number: int
     size: int
     etag: str
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ def parts_page(body: bytes) -> PartsPage:
             _number(element, "PartNumber"),
             _number(element, "Size"),
             bare(_text(element, "ETag")),
+            _text(element, "ChecksumSHA256"),
         )
         for element in root
         if _local(element.tag) == "Part"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpcore
@@ -42,12 +43,17 @@ INTERCEPTED = frozenset({301, 302, 303, 307, 308, 407, 511})
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """`length` bytes of a content from `offset`, as a body; `moved` hears of them."""
+    """`length` bytes of a content from `offset`, as a body; `moved` hears of them.
+
+    `taken` is called once the other side's kernel has acknowledged all of them, if it
+    does before it answers.
+    """
 
     content: Content
     offset: int
     length: int
     moved: Moved = unheard
+    taken: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +171,8 @@ class Transport:
     def _content(self, body: bytes | Outgoing, allowed: float) -> "bytes | _Stream":
         """Return a body as httpx takes it; the answer's time begins with its end."""
         if isinstance(body, Outgoing) and body.length:
-            return _Stream(body, self._monotonic, lambda: self._deadline.begin(allowed))
+            begin = partial(self._deadline.begin, allowed, body.taken)
+            return _Stream(body, self._monotonic, begin)
         self._deadline.begin(allowed)
         # Of nothing, the server would have all before we saw that our file is gone.
         if isinstance(body, bytes):

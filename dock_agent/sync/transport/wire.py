@@ -4,7 +4,11 @@ A time-out per read bounds silence, not an answer that drips. httpx knows no mor
 that, so its lower half, httpcore, is given sockets that do.
 """
 
+import fcntl
+import select
 import socket
+import sys
+import termios
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
@@ -25,6 +29,7 @@ SOCKET_OPTIONS = [
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 ]
+LOOK_MS = 5  # between two looks whether all was acknowledged
 LEAST, MOST = 64 << 10, 1 << 20  # bytes handed on at a time
 SOON, LATE = 0.05, 0.5  # seconds that one may take: the next is longer, or shorter
 
@@ -58,6 +63,7 @@ class Patience:
 
 PATIENCE = Patience()
 _ends_at: ContextVar[float | None] = ContextVar("_ends_at", default=None)
+_taken: ContextVar[Callable[[], None] | None] = ContextVar("_taken", default=None)
 
 
 class Deadline:
@@ -66,18 +72,35 @@ class Deadline:
     def __init__(self, monotonic: Monotonic = time.monotonic) -> None:
         self._monotonic = monotonic
 
-    def begin(self, seconds: float) -> None:
-        """Let it end so many seconds from now."""
+    def begin(self, seconds: float, taken: Callable[[], None] | None = None) -> None:
+        """Let it end so many seconds from now.
+
+        `taken` is called before that, once all that was written is acknowledged.
+        """
         _ends_at.set(self._monotonic() + seconds)
+        _taken.set(taken)
 
     def lift(self) -> None:
         """Let it never end."""
         _ends_at.set(None)
+        _taken.set(None)
+
+    def to_tell(self) -> Callable[[], None] | None:
+        """Return who waits for the acknowledgement, once."""
+        tell = _taken.get()
+        _taken.set(None)
+        return tell
 
     def left(self) -> float | None:
         """Return the seconds that are left; None without a deadline."""
         ends_at = _ends_at.get()
         return None if ends_at is None else ends_at - self._monotonic()
+
+
+def unacknowledged(sock: socket.socket) -> int:
+    """Return how many bytes the other side has not acknowledged (SIOCOUTQ, tcp(7))."""
+    found = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+    return int.from_bytes(found, sys.byteorder)
 
 
 class Sockets(httpcore.SyncBackend):
@@ -101,6 +124,7 @@ class _Punctual(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         self.in_turn = True
+        self._until_taken()
         left = self._deadline.left()
         if left is None:
             return self._stream.read(max_bytes, timeout)
@@ -114,6 +138,24 @@ class _Punctual(httpcore.NetworkStream):
         self.in_turn = False
         # httpcore cuts off what went, with each part of it: a view is not copied.
         self._stream.write(cast("bytes", memoryview(buffer)), timeout)
+
+    def _until_taken(self) -> None:
+        """Tell whoever waits for it that the other side has all that was written.
+
+        Not if that answers first, hangs up, or lets the deadline pass.
+        """
+        tell = self._deadline.to_tell()
+        if tell is None:
+            return
+        sock = self._stream.get_extra_info("socket")
+        said = select.poll()
+        said.register(sock, select.POLLIN)
+        while unacknowledged(sock):
+            left = self._deadline.left()
+            late = left is not None and left <= 0
+            if (said.poll(LOOK_MS) and unacknowledged(sock)) or late:
+                return
+        tell()
 
     def close(self) -> None:
         self._stream.close()

@@ -44,3 +44,10 @@ def test_it_can_say_that_it_was_never_set() -> None:
 
     assert not clock.now().trusted
     assert ManualClock().now().trusted
+
+
+def test_a_reading_of_the_monotonic_clock_alone_says_the_same() -> None:
+    clock = ManualClock()
+    clock.advance(timedelta(seconds=3, microseconds=7))
+
+    assert clock.monotonic_ns() == clock.now().monotonic_ns == 3_000_007_000
