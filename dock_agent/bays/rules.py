@@ -12,6 +12,7 @@ from dock_agent.bays.topology import PORT
 from dock_agent.errors import ConfigError
 from dock_agent.recording import BayName
 
+INSTALLED = PurePosixPath("/etc/udev/rules.d/70-dock-agent.rules")
 MOUNTS = PurePosixPath("/run/dock-agent/bays")
 NEEDED = ("ro", "nodev", "nosuid", "noexec", "nosymfollow")
 COMMON = ",".join((*NEEDED, "noatime"))
