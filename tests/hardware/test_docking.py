@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hardware.cards import Shape, card, two_in_one
+from hardware.image import run
 from hardware.ports import Camera
 from hardware.station import BAYS, StationInGuest
 
@@ -116,6 +117,22 @@ def test_a_clean_ext4_is_read_whole_past_its_modes(
 
     assert (bay["state"], bay["total"]) == ("sealed", 1), station.log()
     assert digest(image) == before
+
+
+def test_a_card_that_asks_for_a_panic_at_an_error_does_not_get_one(
+    station: StationInGuest, tmp_path: Path
+) -> None:
+    """Its root directory is rubbish, which the kernel finds when it is listed."""
+    image = card(tmp_path / "card.img", FILES, Shape("ext4", partitioned=False))
+    run("tune2fs", "-e", "panic", image)
+    run("debugfs", "-w", "-R", "zap_block -f / -p 0xFF 0", image)
+
+    station.guest.ports.plug("1.1", Camera(image, "A17"))
+    bay = station.wait("1", "sealed", "fault")
+    station.guest.ports.plug("1.2", camera(tmp_path, "B18"))
+
+    assert (bay["state"], bay["colour"]) == ("fault", "red"), station.log()
+    assert station.wait("2", "sealed", "fault")["state"] == "sealed"
 
 
 def test_eight_cameras_at_once_are_all_safe(
