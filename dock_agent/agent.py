@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from dock_agent.bays.machine import (
     Sealed,
     ToClear,
 )
-from dock_agent.bays.mount import Mounter
+from dock_agent.bays.mount import Mounter, told_of
 from dock_agent.cameras.identify import Identity, identify
 from dock_agent.cameras.profile import Profile
 from dock_agent.clock import Clock
@@ -220,6 +220,9 @@ class Agent:
             facts = Root.of(root.stat())
             refuse_overlap(self._tools.vault, root)
             identity = identify(sighting, self._tools.profiles)
+            if "folder" not in sighting.facts:
+                told = dict(identity.evidence) | told_of(facts.device)
+                identity = replace(identity, evidence=told)
         except (DockError, OSError) as error:
             post(Failed("D-17", str(error)))
             return

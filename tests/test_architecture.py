@@ -45,6 +45,7 @@ PURE = (
     "bays.machine",
     "bays.presence",
     "bays.rules",
+    "bays.times",
     "bays.topology",
     "custody.chain",
     "custody.manifest",

@@ -17,6 +17,7 @@ from typing import Protocol
 from dock_agent.bays import rules
 from dock_agent.bays.attachment import DEVICES, sequence_of
 from dock_agent.bays.detector import Sighting
+from dock_agent.bays.times import zone_of
 from dock_agent.errors import CameraError
 
 MOUNTINFO = Path("/proc/self/mountinfo")
@@ -138,6 +139,28 @@ def parse(text: str) -> Iterator[Mount]:
             kind, *_, system = after.split()
             told = frozenset(system.split(","))
             yield Mount(fields[2], Path(point), options, kind, told)
+
+
+def mount_of(device: int, mountinfo: Path = MOUNTINFO) -> Mount | None:
+    """Return the first mount of a device (st_dev), if there is one."""
+    named = f"{os.major(device)}:{os.minor(device)}"
+    text = mountinfo.read_text("utf-8", "surrogateescape")
+    return next((mount for mount in parse(text) if mount.device == named), None)
+
+
+def told_of(device: int, mountinfo: Path = MOUNTINFO) -> dict[str, str]:
+    """Return what a docking keeps of how its camera is mounted, as the kernel has it.
+
+    In whose zone its times are read is among it.
+    """
+    mount = mount_of(device, mountinfo)
+    if mount is None:
+        return {}
+    return {
+        "mounted_as": mount.kind,
+        "mount_options": ",".join(sorted(mount.options | mount.system)),
+        "times": zone_of(mount.kind, mount.system),
+    }
 
 
 def _require_readable(sighting: Sighting) -> None:

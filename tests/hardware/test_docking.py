@@ -9,7 +9,7 @@ import pytest
 from hardware.cards import Shape, card, two_in_one
 from hardware.image import run
 from hardware.ports import Camera
-from hardware.station import BAYS, StationInGuest
+from hardware.station import BAYS, VAULT, StationInGuest
 
 pytestmark = pytest.mark.timeout(900)
 CLIP = bytes(range(256)) * 4096 * 4  # 4 MiB
@@ -65,6 +65,8 @@ def test_a_camera_behind_a_hub_goes_green_and_its_bag_is_sound(
     assert (bay["state"], bay["colour"]) == ("sealed", "green"), station.log()
     assert station.check_bags() == 1
     assert station.status()["bays"][1]["state"] == "sealed"
+    custody = station.guest.run(f"cat {VAULT}/dockings/*/*/*/*/*/custody.jsonl").text
+    assert "the camera's own clock, read as UTC" in custody
     found = station.moments(r"sda: sda1|Mounted run-dock|bay=2 .*to=\w+")
     disk = found[0].at
     for moment in found:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from dock_agent.bays.detector import Sighting
-from dock_agent.bays.mount import BayMounter, SystemMounter, parse
+from dock_agent.bays.mount import BayMounter, SystemMounter, parse, told_of
 from dock_agent.errors import CameraError
 from dock_agent.recording import BayName
 
@@ -118,3 +118,19 @@ def test_a_folder_is_its_own_tree(tmp_path: Path) -> None:
     assert BayMounter().path(here) == tmp_path
     with pytest.raises(CameraError, match="no longer there"):
         BayMounter().path(Sighting(BayName("1"), "t", "/absent", {"folder": "x"}))
+
+
+def test_it_is_kept_how_a_camera_is_mounted_and_its_times_are_read(
+    tmp_path: Path,
+) -> None:
+    at_utc = line(tmp_path).replace("/dev/sda1 ro", "/dev/sda1 ro,utf8,tz=UTC")
+    (tmp_path / "mountinfo").write_text(at_utc, encoding="utf-8")
+
+    told = told_of(os.makedev(8, 1), tmp_path / "mountinfo")
+
+    assert told == {
+        "mounted_as": "vfat",
+        "mount_options": "noatime,nodev,noexec,nosuid,nosymfollow,ro,tz=UTC,utf8",
+        "times": "the camera's own clock, read as UTC",
+    }
+    assert told_of(os.makedev(8, 2), tmp_path / "mountinfo") == {}
