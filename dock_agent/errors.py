@@ -61,6 +61,12 @@ class CameraGone(CameraError):
     hint = "Dock it again. Nothing on the camera was changed; the offload resumes."
 
 
+class NotChosen(CameraError):
+    """Of a camera's volumes it is not known which holds the footage."""
+
+    hint = "A person must say: its model's profile names the volume (docs/cameras.md)."
+
+
 class NoSuchDirectory(CameraGone):
     """There is no such directory."""
 

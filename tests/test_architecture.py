@@ -47,6 +47,7 @@ PURE = (
     "bays.rules",
     "bays.times",
     "bays.topology",
+    "cameras.volumes",
     "custody.chain",
     "custody.manifest",
     "offload.docking",

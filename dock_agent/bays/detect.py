@@ -28,8 +28,10 @@ FACTS = {
     "ID_PATH": "id_path",
     "ID_USB_INTERFACES": "interfaces",
     "DISKSEQ": "diskseq",
+    "PARTN": "partition",
     "SYSTEMD_MOUNT_WHERE": "mount",
 }  # udev's property: our word
+SECTOR = 512  # bytes: what sysfs counts in, whatever a disk has
 HUB = ":09"  # the USB class of hubs, in ID_USB_INTERFACES
 CALLED = ("ID_VENDOR", "ID_MODEL", "ID_SERIAL_SHORT")
 
@@ -148,6 +150,8 @@ def _told(device: pyudev.Device, bay: BayName) -> Sighting:
     }
     number = device.device_number
     facts["device"] = f"{os.major(number)}:{os.minor(number)}"
+    sectors = device.attributes.get("size", b"").strip()
+    facts["bytes"] = str(int(sectors) * SECTOR) if sectors.isdigit() else ""
     kept = {name: fact for name, fact in facts.items() if fact}
     return Sighting(bay, _token(device), str(device.device_node), kept)
 

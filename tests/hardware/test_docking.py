@@ -9,7 +9,7 @@ import pytest
 from hardware.cards import Shape, card, two_in_one
 from hardware.image import run
 from hardware.ports import Camera
-from hardware.station import BAYS, VAULT, StationInGuest
+from hardware.station import BAYS, CONFIG_FILE, VAULT, StationInGuest
 
 pytestmark = pytest.mark.timeout(900)
 CLIP = bytes(range(256)) * 4096 * 4  # 4 MiB
@@ -21,6 +21,18 @@ set -e; mkdir -p /mnt/card; mount {device} /mnt/card
 mkdir -p /mnt/card/DCIM/locked; head -c 3000000 /dev/urandom > /mnt/card/DCIM/locked/1
 chmod 700 /mnt/card/DCIM/locked || true; sync
 echo more > /mnt/card/DCIM/locked/2; sync /mnt/card/DCIM/locked/2
+"""
+PROFILE = """
+name = "TWO"
+usb = ["46f4:0001"]
+[[volumes]]
+number = 2
+holds = "DCIM/100"
+"""
+TWO_VOLUMES = f"""
+mkdir -p /etc/dock-agent/profiles; cat > /etc/dock-agent/profiles/two.toml
+printf '[cameras]\\nprofiles = "profiles"\\n' >> {CONFIG_FILE}
+systemctl restart dock-agent
 """
 Show = Callable[[str], None]
 
@@ -171,6 +183,36 @@ def test_of_two_volumes_in_a_bay_none_is_chosen_in_silence(
     bay = station.wait("1", "fault")
 
     assert (bay["colour"], bay["code"]) == ("red", "D-18")
+
+
+def test_of_two_volumes_in_a_bay_the_one_that_its_profile_names_is_read(
+    station: StationInGuest, tmp_path: Path
+) -> None:
+    station.guest.run(TWO_VOLUMES, given=PROFILE.encode())
+    image = two_in_one(tmp_path / "card.img", {"UPDATE.BIN": b"firmware"}, FILES)
+
+    station.guest.ports.plug("1.1", Camera(image, "A17"))
+    bay = station.wait("1", "sealed", "fault")
+    station.guest.ports.plug("1.2", Camera(card(tmp_path / "other.img", FILES), "B18"))
+    other = station.wait("2", "sealed", "fault")
+
+    assert (bay["state"], bay["total"]) == ("sealed", len(FILES)), station.log()
+    assert bay["camera"] == "TWO:A17"
+    assert (other["state"], other["code"]) == ("fault", "D-18"), station.log()
+    assert "no volume in this bay is the one" in other["reason"]
+
+
+def test_a_volume_without_what_its_profile_says_is_on_it_is_for_a_person(
+    station: StationInGuest, tmp_path: Path
+) -> None:
+    station.guest.run(TWO_VOLUMES, given=PROFILE.encode())
+    image = two_in_one(tmp_path / "card.img", FILES, {"ELSEWHERE/CLIP.MP4": CLIP})
+
+    station.guest.ports.plug("1.1", Camera(image, "A17"))
+    bay = station.wait("1", "sealed", "fault")
+
+    assert (bay["state"], bay["code"]) == ("fault", "D-18"), station.log()
+    assert "there is no DCIM/100 on it" in bay["reason"]
 
 
 def test_a_file_system_that_is_not_read_is_a_fault_that_names_it(
