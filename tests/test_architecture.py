@@ -30,7 +30,7 @@ LAYERS = (
     {"station"},
     {"agent", "story", "examine"},
     {"run"},
-    {"demo", "importing"},
+    {"demo", "imaging", "importing"},
     {"cli"},
 )
 STRANGERS = ({"offload", "sync"}, {"offload", "export"}, {"sync", "export"})

@@ -49,6 +49,10 @@ ENV{DOCK_AGENT_BAY}!="?*", GOTO="dock_agent_end"
 # From now on the kernel refuses to write to it; only then is it told of.
 RUN+="/usr/sbin/blockdev --setro $devnode"
 
+# The whole card may be read by the agent's group, for its image and nothing else: no
+# service of a station sees it (PrivateDevices=), a person's command does.
+ENV{DEVTYPE}=="disk", GROUP="dock", MODE="0440"
+
 # PID 1 mounts these, each attachment at a place of its own: a mount that was left
 # over from the camera before is never taken for the next one's.
 ENV{DEVTYPE}=="disk", ENV{ID_PART_TABLE_TYPE}=="?*", GOTO="dock_agent_end"
