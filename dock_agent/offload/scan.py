@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dock_agent.bays.mount import mount_of
 from dock_agent.bays.times import RESOLUTION_NS
-from dock_agent.errors import CameraError, CameraGone
+from dock_agent.errors import CameraError, CameraGone, CardDamaged
 from dock_agent.offload.messages import Found
 from dock_agent.offload.root import Root
 from dock_agent.offload.source import GONE, mtime_of
@@ -33,6 +33,7 @@ KINDS = {
     stat.S_IFBLK: "block device",
     stat.S_IFCHR: "character device",
 }
+RUBBISH = {errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.ENODATA}
 FUSE = "fuse"
 UNREPLAYED = "norecovery"  # ext4(5): noload
 JOURNAL = b"(journal)"  # stands for it in a listing; it has no name of its own
@@ -148,6 +149,10 @@ class MountedSource:
             raise CameraGone(f"{self._path}: it left while it was listed") from error
         if error is not None:
             what = f"{error.filename or self._path}: {error.strerror}"
+            if error.errno in RUBBISH:
+                what += "; its file system is damaged, and an image of the whole card"
+                what += " can be kept (`dock-agent bays image`)"
+                raise CardDamaged(f"cannot be listed: {what}") from error
             raise CameraError(f"cannot be listed: {what}") from error
 
     def _walk(self, folder: int, prefix: bytes, depth: int) -> Iterator[Found]:

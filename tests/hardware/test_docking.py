@@ -146,6 +146,7 @@ def test_a_card_that_asks_for_a_panic_at_an_error_does_not_get_one(
     station.guest.ports.plug("1.2", camera(tmp_path, "B18"))
 
     assert (bay["state"], bay["colour"]) == ("fault", "red"), station.log()
+    assert "dock-agent bays image" in bay["reason"]
     assert station.wait("2", "sealed", "fault")["state"] == "sealed"
 
 
