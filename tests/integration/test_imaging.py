@@ -166,6 +166,17 @@ def test_where_the_vault_is_not_nothing_is_written(config: Config, plug: Plug) -
     assert left(config) == []
 
 
+def test_into_another_vault_nothing_is_written(config: Config, plug: Plug) -> None:
+    marker = config.vault_path / MARKER
+    marker.unlink()
+    marker.write_text('{"id": "another"}', "ascii")
+
+    with pytest.raises(VaultUnusable, match="another vault"):
+        image_bay(config, ORDER, [plug("--read-only")], nobody)
+
+    assert left(config) == []
+
+
 def test_where_there_is_no_room_nothing_is_left_and_the_log_says_so(
     config: Config, plug: Plug, tmp_path: Path
 ) -> None:
