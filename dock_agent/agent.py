@@ -38,7 +38,14 @@ from dock_agent.offload.erase.parent import Eraser, NoEraser
 from dock_agent.offload.parent import Offloader
 from dock_agent.offload.root import Root
 from dock_agent.offload.source import shown
-from dock_agent.recording import BayName, BayState, Colour, DockingId, Policy
+from dock_agent.recording import (
+    BayName,
+    BayState,
+    CameraId,
+    Colour,
+    DockingId,
+    Policy,
+)
 from dock_agent.station import CROWDED, Contact, Station, Still
 from dock_agent.vault.layout import bag_path
 from dock_agent.vault.lock import refuse_overlap
@@ -82,10 +89,10 @@ class Agent:
         self.station = Station(bays, self, tools.clock, still)
 
     def arrived(self, contact: Contact) -> None:
-        self._record("contact", contact)
+        self._record("contact", contact.sighting, contact.camera)
 
     def left(self, contact: Contact) -> None:
-        self._record("removed", contact)
+        self._record("removed", contact.sighting, contact.camera)
 
     def identify(self, contact: Contact) -> None:
         if not self._closed:
@@ -134,7 +141,7 @@ class Agent:
         tokens = {(sighting.bay, sighting.token) for sighting in aside}
         for one in aside:
             if (one.bay, one.token) not in self._aside:
-                self._record("volume passed over", Contact(DockingId(""), one))
+                self._record("volume passed over", one)
         self._aside = tokens
 
     def cancel(self, contact: Contact) -> None:
@@ -204,11 +211,12 @@ class Agent:
         self._tools.eraser.close()
         self._tools.offloader.close()
 
-    def _record(self, what: str, contact: Contact) -> None:
-        sighting = contact.sighting
+    def _record(
+        self, what: str, sighting: Sighting, camera: CameraId | None = None
+    ) -> None:
         facts = {
             "bay": sighting.bay,
-            "camera": contact.camera,
+            "camera": camera,
             "contact": sighting.token,
             "node": shown(os.fsencode(sighting.node)),
             "seen": dict(sighting.facts),

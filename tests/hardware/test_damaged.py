@@ -8,13 +8,12 @@ import pytest
 from hardware.cards import card, spoil
 from hardware.ports import Camera, Fault
 from hardware.station import VAULT, StationInGuest
-from hardware.test_docking import FILES, Show, digest, show
+from hardware.test_docking import CUSTODY, FILES, Show, digest, show
 
 __all__ = ["show"]
 pytestmark = pytest.mark.timeout(900)
 IMAGE = "dock-agent bays image 1 --by Smith --why 'it is damaged' --json"
 AS_DOCK = f"runuser -u dock -- {IMAGE} 2>/run/said || {{ cat /run/said; false; }}"
-CUSTODY = "sqlite3 /data/state/dock.sqlite 'SELECT line FROM custody'"
 BAD = 100_000  # a sector of the card, in the midst of its clusters
 PAGE = 4096
 

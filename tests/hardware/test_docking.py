@@ -34,6 +34,7 @@ mkdir -p /etc/dock-agent/profiles; cat > /etc/dock-agent/profiles/two.toml
 printf '[cameras]\\nprofiles = "profiles"\\n' >> {CONFIG_FILE}
 systemctl restart dock-agent
 """
+CUSTODY = "sqlite3 /data/state/dock.sqlite 'SELECT line FROM custody'"
 Show = Callable[[str], None]
 
 
@@ -199,6 +200,7 @@ def test_of_two_volumes_in_a_bay_the_one_that_its_profile_names_is_read(
 
     assert (bay["state"], bay["total"]) == ("sealed", len(FILES)), station.log()
     assert bay["camera"] == "TWO:A17"
+    assert "volume passed over" in station.guest.run(CUSTODY).text
     assert (other["state"], other["code"]) == ("fault", "D-18"), station.log()
     assert "no volume in this bay is the one" in other["reason"]
 
