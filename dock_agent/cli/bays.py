@@ -1,4 +1,4 @@
-"""bays: which USB port is which bay, and what udev has to know of it."""
+"""bays: which USB port is which bay, what udev has to know, an image of a card."""
 
 import click
 
@@ -14,7 +14,7 @@ from dock_agent.config import Config
 
 @click.group("bays")
 def bays_() -> None:
-    """Learn which USB port is which bay, and write the rules for udev."""
+    """Learn which port is which bay, write rules for udev, image a card."""
 
 
 @bays_.command("learn")
