@@ -7,13 +7,14 @@ processes of their own.
 import logging
 import os
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dock_agent.bays.charge import Charger
+from dock_agent.bays.detector import Sighting
 from dock_agent.bays.machine import (
     ChargeRead,
     Cleared,
@@ -24,20 +25,28 @@ from dock_agent.bays.machine import (
     Sealed,
     ToClear,
 )
-from dock_agent.bays.mount import Mounter
+from dock_agent.bays.mount import Mounter, told_of
+from dock_agent.cameras import volumes
 from dock_agent.cameras.identify import Identity, identify
 from dock_agent.cameras.profile import Profile
 from dock_agent.clock import Clock
 from dock_agent.custody.chain import Event as Recorded
-from dock_agent.errors import DockError
+from dock_agent.errors import DockError, NotChosen
 from dock_agent.offload.clerk import Job
 from dock_agent.offload.erase.books import EraseJob
 from dock_agent.offload.erase.parent import Eraser, NoEraser
 from dock_agent.offload.parent import Offloader
 from dock_agent.offload.root import Root
 from dock_agent.offload.source import shown
-from dock_agent.recording import BayName, BayState, Colour, DockingId, Policy
-from dock_agent.station import Contact, Station, Still
+from dock_agent.recording import (
+    BayName,
+    BayState,
+    CameraId,
+    Colour,
+    DockingId,
+    Policy,
+)
+from dock_agent.station import CROWDED, Contact, Station, Still
 from dock_agent.vault.layout import bag_path
 from dock_agent.vault.lock import refuse_overlap
 
@@ -75,14 +84,15 @@ class Agent:
         self._ready: dict[tuple[BayName, str], Ready] = {}  # by bay and contact
         self._needed: dict[BayName, int] = {}  # bytes free that a bay waits for
         self._cleared: set[DockingId] = set()
+        self._aside: set[tuple[BayName, str]] = set()  # volumes that are not read
         self._closed = False
         self.station = Station(bays, self, tools.clock, still)
 
     def arrived(self, contact: Contact) -> None:
-        self._record("contact", contact)
+        self._record("contact", contact.sighting, contact.camera)
 
     def left(self, contact: Contact) -> None:
-        self._record("removed", contact)
+        self._record("removed", contact.sighting, contact.camera)
 
     def identify(self, contact: Contact) -> None:
         if not self._closed:
@@ -121,6 +131,18 @@ class Agent:
             return
         job = EraseJob(contact.docking, contact.camera, ready.path, ready.root)
         self._tools.eraser.start(job, ready.identity.profile, post)
+
+    @property
+    def profiles(self) -> tuple[Profile, ...]:
+        return self._tools.profiles
+
+    def passed_over(self, aside: Sequence[Sighting]) -> None:
+        """Keep on record, once for each, which volumes in the bays are not read."""
+        tokens = {(sighting.bay, sighting.token) for sighting in aside}
+        for one in aside:
+            if (one.bay, one.token) not in self._aside:
+                self._record("volume passed over", one)
+        self._aside = tokens
 
     def cancel(self, contact: Contact) -> None:
         self._tools.eraser.cancel(contact.docking)
@@ -189,11 +211,12 @@ class Agent:
         self._tools.eraser.close()
         self._tools.offloader.close()
 
-    def _record(self, what: str, contact: Contact) -> None:
-        sighting = contact.sighting
+    def _record(
+        self, what: str, sighting: Sighting, camera: CameraId | None = None
+    ) -> None:
         facts = {
             "bay": sighting.bay,
-            "camera": contact.camera,
+            "camera": camera,
             "contact": sighting.token,
             "node": shown(os.fsencode(sighting.node)),
             "seen": dict(sighting.facts),
@@ -216,17 +239,34 @@ class Agent:
         sighting = contact.sighting
         post = partial(self._post, sighting.bay, contact.docking)
         try:
-            root = self._tools.mounter.path(sighting)
-            facts = Root.of(root.stat())
-            refuse_overlap(self._tools.vault, root)
-            identity = identify(sighting, self._tools.profiles)
+            ready = self._looked_at(sighting)
+        except NotChosen as error:
+            post(Failed(CROWDED, str(error)))
+            return
         except (DockError, OSError) as error:
             post(Failed("D-17", str(error)))
             return
-        self._ready[_place(contact)] = Ready(identity, root, facts)
+        self._ready[_place(contact)] = ready
         charge = self._tools.charger.percent(sighting) is not None
-        reports = identity.profile.reports_charge or charge
-        post(Identified(identity.camera, reports_charge=reports))
+        reports = ready.identity.profile.reports_charge or charge
+        post(Identified(ready.identity.camera, reports_charge=reports))
+
+    def _looked_at(self, sighting: Sighting) -> Ready:
+        """Return who it is and where its tree is; raise `DockError` or `OSError`."""
+        if volumes.UNCHOSEN in sighting.facts:
+            raise NotChosen(sighting.facts[volumes.UNCHOSEN])
+        root = self._tools.mounter.path(sighting)
+        facts = Root.of(root.stat())
+        refuse_overlap(self._tools.vault, root)
+        identity = identify(sighting, self._tools.profiles)
+        must = volumes.must_hold(sighting, self._tools.profiles)
+        if must is not None and not os.path.lexists(root / must):
+            name = identity.profile.name
+            raise NotChosen(f"there is no {must} on it, as the profile {name} has it")
+        if "folder" not in sighting.facts:
+            told = dict(identity.evidence) | told_of(facts.device)
+            identity = replace(identity, evidence=told)
+        return Ready(identity, root, facts)
 
     def _post(self, bay: BayName, docking: DockingId, event: Event) -> None:
         if isinstance(event, OutOfRoom):

@@ -61,6 +61,21 @@ class CameraGone(CameraError):
     hint = "Dock it again. Nothing on the camera was changed; the offload resumes."
 
 
+class CardDamaged(CameraError):
+    """The file system on the camera's card is damaged."""
+
+    hint = (
+        "Nothing is repaired on it. `dock-agent bays image` keeps an image of the"
+        " whole card; then copy what a person can get of it."
+    )
+
+
+class NotChosen(CameraError):
+    """Of a camera's volumes it is not known which holds the footage."""
+
+    hint = "A person must say: its model's profile names the volume (docs/cameras.md)."
+
+
 class NoSuchDirectory(CameraGone):
     """There is no such directory."""
 

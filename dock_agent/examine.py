@@ -2,19 +2,26 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import msgspec
 
+from dock_agent.bays.rules import INSTALLED, rules
 from dock_agent.clock import SystemClock
 from dock_agent.config import Config
 from dock_agent.durations import size_words
-from dock_agent.errors import DockError, StoreError
+from dock_agent.errors import ConfigError, DockError, StoreError
 from dock_agent.recording import DestinationName, ReadBack
 from dock_agent.store import custody
 from dock_agent.store.db import reading, require_whole
 from dock_agent.sync.open import open_destination
 from dock_agent.vault.probe import how_read_back
 from dock_agent.vault.real import RealDisk
+
+WRITE_RULES = (
+    "write it as root with `dock-agent bays udev`, then `udevadm control --reload`,"
+    " and dock the cameras again"
+)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,12 +32,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
-def examine(config: Config) -> list[Finding]:
-    """Return what was found; a finding that is not ok says what to do."""
+def examine(config: Config, installed: Path = Path(INSTALLED)) -> list[Finding]:
+    """Return what was found; a finding that is not ok says what to do.
+
+    `installed` is where udev has the rules of this station.
+    """
     looks: list[tuple[str, Callable[[Config], str]]] = [
         ("vault", _vault),
         ("database", _database),
         ("clock", _clock),
+        *([("udev rules", _rules(installed))] if config.ports() else []),
         *((f"bay {bay.name}", _bay(bay.name)) for bay in config.bays),
         *((f"destination {d.name}", _destination(d.name)) for d in config.destinations),
     ]
@@ -72,6 +83,28 @@ def _clock(config: Config) -> str:
     if not SystemClock().now().trusted:
         raise StoreError("not synchronised: times in the custody log are marked so")
     return "synchronised"
+
+
+def _rules(installed: Path) -> Callable[[Config], str]:
+    """Return a look at what udev has: other bays than ours would be mounted, or none.
+
+    What udev was told when the file was written last, nobody can ask it.
+    """
+
+    def look(config: Config) -> str:
+        try:
+            found = installed.read_text("utf-8")
+        except FileNotFoundError:
+            raise ConfigError(f"{installed} is not there; {WRITE_RULES}") from None
+        except UnicodeDecodeError:
+            found = ""
+        if found != rules(config.ports()):
+            raise ConfigError(
+                f"{installed} is not what goes with this configuration; {WRITE_RULES}"
+            )
+        return f"{installed} goes with this configuration"
+
+    return look
 
 
 def _bay(name: str) -> Callable[[Config], str]:

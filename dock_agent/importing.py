@@ -16,6 +16,7 @@ from dock_agent.bays.machine import (
     Lost,
     OutOfRoom,
 )
+from dock_agent.bays.mount import told_of
 from dock_agent.cameras import profile
 from dock_agent.cameras.identify import camera_id
 from dock_agent.clock import SystemClock, ulid
@@ -114,6 +115,7 @@ def import_tree(
         identity = {
             "imported_from": shown(os.fsencode(wish.path)),
             "profile": known.name,
+            **told_of(wish.path.stat().st_dev),
         }
         bay = BayName(wish.bay)
         job = Job(docking, camera, bay, wish.path.resolve(), bag, identity)

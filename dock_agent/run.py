@@ -20,7 +20,7 @@ from dock_agent.bays.charge import PowerSupplies
 from dock_agent.bays.detector import Detector, Presence, Seen, Sighting
 from dock_agent.bays.mount import BayMounter
 from dock_agent.bays.presence import reconcile
-from dock_agent.cameras import profile
+from dock_agent.cameras import profile, volumes
 from dock_agent.clock import Clock, SystemClock
 from dock_agent.config import Config
 from dock_agent.custody.chain import Event
@@ -114,7 +114,7 @@ def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> Non
         children.nursery()
         try:
             for detector in detectors:
-                detector.start(partial(_seen, agent.station))
+                detector.start(partial(_seen, agent.station, agent.profiles))
             ready()
             ground = Ground.of(config, _profiles(config))
             with beside(held.connect, clock, ground):
@@ -202,11 +202,12 @@ def _detectors(config: Config) -> list[Detector]:
     return found
 
 
-def _seen(to: Station, seen: Seen) -> None:
-    if isinstance(seen, Sighting):
-        to.saw(seen)
-    else:
+def _seen(to: Station, profiles: tuple[profile.Profile, ...], seen: Seen) -> None:
+    """Tell the station; of a volume that may be passed over the next look decides."""
+    if not isinstance(seen, Sighting):
         to.lost(seen.bay, seen.token)
+    elif volumes.UNCHOSEN in seen.facts or volumes.may_be_read(seen, profiles):
+        to.saw(seen)
 
 
 @dataclass(slots=True)
@@ -263,9 +264,11 @@ class _Turn:
             tuple(sighting for one in found for sighting in one.sightings),
             frozenset(bay for one in found for bay in one.unknown),
         )
-        for seen in reconcile(self.agent.station.believed(), present):
+        chosen = volumes.choose(present, self.agent.profiles)
+        self.agent.passed_over(chosen.aside)
+        for seen in reconcile(self.agent.station.believed(), chosen.present):
             log.info("an event was made up for bay=%s", seen.bay)
-            _seen(self.agent.station, seen)
+            _seen(self.agent.station, self.agent.profiles, seen)
 
     def free(self) -> int:
         """Return how many bytes the vault has free; 0 while it is not there."""

@@ -30,7 +30,7 @@ LAYERS = (
     {"station"},
     {"agent", "deriving", "story", "examine"},
     {"run"},
-    {"demo", "importing"},
+    {"demo", "imaging", "importing"},
     {"cli"},
 )
 STRANGERS = ({"offload", "sync"}, {"offload", "export"}, {"sync", "export"})
@@ -45,8 +45,10 @@ PURE = (
     "bays.machine",
     "bays.presence",
     "bays.rules",
+    "bays.times",
     "bays.topology",
     "cameras.naming",
+    "cameras.volumes",
     "custody.chain",
     "custody.manifest",
     "media.boxes",

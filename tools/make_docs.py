@@ -5,6 +5,7 @@
 
 import typing
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ import msgspec
 from dock_agent import cli, config
 from dock_agent.bays import machine as bay
 from dock_agent.bays.rules import rules
+from dock_agent.cameras.profile import Profile, Volume
 from dock_agent.errors import every_error
 from dock_agent.machine import as_mermaid
 from dock_agent.offload import docking, file
@@ -71,9 +73,13 @@ def configuration() -> str:
     for name, table in tables.items():
         title = " ".join((table.__doc__ or "").split())
         parts.append(f"\n## `[{name}]`\n\n{title}\n\n")
-        parts.append("| key | default | what |\n|---|---|---|\n")
-        parts.extend(_rows(table))
+        parts.append(keys(table))
     return "".join(parts)
+
+
+def keys(table: type[msgspec.Struct]) -> str:
+    """List the keys of one table."""
+    return "| key | default | what |\n|---|---|---|\n" + "".join(_rows(table))
 
 
 def _rows(table: type[msgspec.Struct]) -> Iterator[str]:
@@ -118,6 +124,10 @@ PAGES: dict[str, Callable[[], str]] = {
 BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"help": command_help},
     "docs/commands.md": {"help": command_help, "exit codes": exit_codes},
+    "docs/cameras.md": {
+        "profile": partial(keys, Profile),
+        "volume": partial(keys, Volume),
+    },
 }
 
 

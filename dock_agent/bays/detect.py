@@ -28,8 +28,10 @@ FACTS = {
     "ID_PATH": "id_path",
     "ID_USB_INTERFACES": "interfaces",
     "DISKSEQ": "diskseq",
+    "PARTN": "partition",
     "SYSTEMD_MOUNT_WHERE": "mount",
 }  # udev's property: our word
+SECTOR = 512  # bytes: what sysfs counts in, whatever a disk has
 HUB = ":09"  # the USB class of hubs, in ID_USB_INTERFACES
 CALLED = ("ID_VENDOR", "ID_MODEL", "ID_SERIAL_SHORT")
 
@@ -116,6 +118,18 @@ class UdevDetector:
         return bay_of(device.properties.get("ID_PATH", ""), self._ports)
 
 
+def cards(bay: BayName, ports: Mapping[str, BayName]) -> tuple[Sighting, ...]:
+    """Return every whole disk in a bay that has a medium, whatever is on it."""
+    known = by_port(ports)
+    every = pyudev.Context().list_devices(subsystem="block", DEVTYPE="disk")
+    return tuple(
+        _told(disk, bay)
+        for disk in every
+        if bay_of(disk.properties.get("ID_PATH", ""), known) == bay
+        and _has_medium(disk)
+    )
+
+
 class Plugs:
     """Yields what is plugged into any USB port from now on, hubs left out.
 
@@ -148,6 +162,8 @@ def _told(device: pyudev.Device, bay: BayName) -> Sighting:
     }
     number = device.device_number
     facts["device"] = f"{os.major(number)}:{os.minor(number)}"
+    sectors = device.attributes.get("size", b"").strip()
+    facts["bytes"] = str(int(sectors) * SECTOR) if sectors.isdigit() else ""
     kept = {name: fact for name, fact in facts.items() if fact}
     return Sighting(bay, _token(device), str(device.device_node), kept)
 
@@ -155,8 +171,11 @@ def _told(device: pyudev.Device, bay: BayName) -> Sighting:
 def _is_settled(disk: pyudev.Device) -> bool:
     """Whether a disk has a medium, and udev has looked at all its parts."""
     parts = [part for part in disk.children if part.subsystem == "block"]
-    has_medium = disk.attributes.get("size", b"0").strip() != b"0"
-    return has_medium and all("ID_PATH" in part.properties for part in parts)
+    return _has_medium(disk) and all("ID_PATH" in part.properties for part in parts)
+
+
+def _has_medium(disk: pyudev.Device) -> bool:
+    return bool(disk.attributes.get("size", b"0").strip() != b"0")
 
 
 def _disk(device: pyudev.Device) -> str:

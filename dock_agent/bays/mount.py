@@ -8,6 +8,7 @@ mount is there and is as it should be. A folder bay's tree is the folder itself.
 import os
 import re
 import select
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from typing import Protocol
 from dock_agent.bays import rules
 from dock_agent.bays.attachment import DEVICES, sequence_of
 from dock_agent.bays.detector import Sighting
-from dock_agent.errors import CameraError
+from dock_agent.bays.times import zone_of
+from dock_agent.errors import CameraError, CardDamaged
 
 MOUNTINFO = Path("/proc/self/mountinfo")
 PATIENCE = 20.0  # seconds for PID 1 to mount a card
+LOOK = 0.2  # seconds between two looks whether it could not
 
 
 class Mounter(Protocol):
@@ -74,16 +77,23 @@ class SystemMounter:
     def path(self, sighting: Sighting) -> Path:
         _require_readable(sighting)
         point = self._point(sighting)
+        failed = point.with_name(f"{point.name}.failed")  # dock-mount-failed@.service
         for text in _versions(self._mountinfo, self._patience):
             mounts = list(parse(text))
             here = [m for m in mounts if m.point == point]
             if here:
                 return self._checked(here[-1], sighting)
             self._refuse_elsewhere(mounts, sighting)
-        raise CameraError(
-            f"its {sighting.facts['fs_type']} was not mounted within"
-            f" {self._patience:.0f} s: it may be damaged; the station's journal says"
-            " what the kernel found"
+            if failed.is_dir():
+                raise CardDamaged(self._told(sighting, "cannot be mounted: it is"))
+        within = f"was not mounted within {self._patience:.0f} s: it may be"
+        raise CameraError(self._told(sighting, within))
+
+    def _told(self, sighting: Sighting, what: str) -> str:
+        return (
+            f"its {sighting.facts['fs_type']} {what} damaged. The station's journal"
+            " says what the kernel found; an image of the whole card can be kept:"
+            f" `dock-agent bays image {shlex.quote(sighting.bay)}`"
         )
 
     def _point(self, sighting: Sighting) -> Path:
@@ -140,6 +150,28 @@ def parse(text: str) -> Iterator[Mount]:
             yield Mount(fields[2], Path(point), options, kind, told)
 
 
+def mount_of(device: int, mountinfo: Path = MOUNTINFO) -> Mount | None:
+    """Return the first mount of a device (st_dev), if there is one."""
+    named = f"{os.major(device)}:{os.minor(device)}"
+    text = mountinfo.read_text("utf-8", "surrogateescape")
+    return next((mount for mount in parse(text) if mount.device == named), None)
+
+
+def told_of(device: int, mountinfo: Path = MOUNTINFO) -> dict[str, str]:
+    """Return what a docking keeps of how its camera is mounted, as the kernel has it.
+
+    In whose zone its times are read is among it.
+    """
+    mount = mount_of(device, mountinfo)
+    if mount is None:
+        return {}
+    return {
+        "mounted_as": mount.kind,
+        "mount_options": ",".join(sorted(mount.options | mount.system)),
+        "times": zone_of(mount.kind, mount.system),
+    }
+
+
 def _require_readable(sighting: Sighting) -> None:
     kind, known = sighting.facts.get("fs_type"), ", ".join(rules.KINDS)
     if kind is None:
@@ -152,7 +184,10 @@ def _require_readable(sighting: Sighting) -> None:
 
 
 def _versions(path: Path, patience: float) -> Iterator[str]:
-    """Yield the file's text now and after each change, for `patience` seconds."""
+    """Yield the file's text now, after each change, and every `LOOK` seconds.
+
+    It ends after `patience` seconds.
+    """
     end = time.monotonic() + patience
     with path.open("rb") as file:
         poller = select.poll()
@@ -160,5 +195,7 @@ def _versions(path: Path, patience: float) -> Iterator[str]:
         while True:
             file.seek(0)
             yield file.read().decode("utf-8", "surrogateescape")
-            if not poller.poll(max(0.0, end - time.monotonic()) * 1000):
+            left = end - time.monotonic()
+            if left <= 0:
                 return
+            poller.poll(min(LOOK, left) * 1000)

@@ -12,6 +12,7 @@ from dock_agent.bays.topology import PORT
 from dock_agent.errors import ConfigError
 from dock_agent.recording import BayName
 
+INSTALLED = PurePosixPath("/etc/udev/rules.d/70-dock-agent.rules")
 MOUNTS = PurePosixPath("/run/dock-agent/bays")
 NEEDED = ("ro", "nodev", "nosuid", "noexec", "nosymfollow")
 COMMON = ",".join((*NEEDED, "noatime"))
@@ -20,7 +21,8 @@ _OURS = "uid=dock,gid=dock,fmask=0377,dmask=0277"
 KINDS: Mapping[str, str] = {
     "vfat": f"utf8,tz=UTC,{_OURS}",
     "exfat": f"iocharset=utf8,time_offset=0,{_OURS}",
-    "ext4": "",
+    # Its superblock may ask for a panic at the first error, read-only or not.
+    "ext4": "errors=continue",
 }  # the file systems that are mounted, and how each is besides `NEEDED`
 
 HEAD = """\
@@ -47,6 +49,10 @@ ENV{DOCK_AGENT_BAY}!="?*", GOTO="dock_agent_end"
 # From now on the kernel refuses to write to it; only then is it told of.
 RUN+="/usr/sbin/blockdev --setro $devnode"
 
+# The whole card may be read by the agent's group, for its image and nothing else: no
+# service of a station sees it (PrivateDevices=), a person's command does.
+ENV{DEVTYPE}=="disk", GROUP="dock", MODE="0440"
+
 # PID 1 mounts these, each attachment at a place of its own: a mount that was left
 # over from the camera before is never taken for the next one's.
 ENV{DEVTYPE}=="disk", ENV{ID_PART_TABLE_TYPE}=="?*", GOTO="dock_agent_end"
@@ -54,9 +60,12 @@ ENV{DEVTYPE}=="disk", ENV{ID_PART_TABLE_TYPE}=="?*", GOTO="dock_agent_end"
 # A file system that was not closed: without replaying its journal, since the kernel
 # could not write to it. What is missing then is told of (offload/scan.py). Where this
 # is not found out, the kernel does not mount it at all.
+# One byte is read for it, the low one of s_feature_incompat, in which 4 is RECOVER
+# (kernel.org, ext4 "Super Block", 0x60): no program of root's takes a card's metadata
+# apart here.
 DIRTY = (
-    'ENV{{ID_FS_TYPE}}=="ext4", PROGRAM=="/sbin/dumpe2fs -h $devnode", '
-    'RESULT=="*needs_recovery*", ENV{{SYSTEMD_MOUNT_OPTIONS}}="{options}"\n'
+    'ENV{{ID_FS_TYPE}}=="ext4", PROGRAM=="/usr/bin/od -An -tx1 -j1120 -N1 $devnode", '
+    'RESULT=="*[4567cdef]", ENV{{SYSTEMD_MOUNT_OPTIONS}}="{options}"\n'
 )
 KIND = 'ENV{{ID_FS_TYPE}}=="{kind}", ENV{{SYSTEMD_MOUNT_OPTIONS}}="{options}"\n'
 END = f"""\
@@ -90,7 +99,7 @@ def rules(bays: Mapping[str, BayName]) -> str:
         KIND.format(kind=kind, options=",".join(filter(None, (COMMON, more))))
         for kind, more in KINDS.items()
     )
-    dirty = DIRTY.format(options=f"{COMMON},noload")
+    dirty = DIRTY.format(options=",".join((COMMON, KINDS["ext4"], "noload")))
     return HEAD + ours + TAIL + kinds + dirty + END
 
 

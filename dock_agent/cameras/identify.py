@@ -29,7 +29,7 @@ def identify(sighting: Sighting, profiles: Sequence[Profile]) -> Identity:
     """Return which camera was sighted."""
     if "folder" in sighting.facts:
         return _from_folder(sighting, profiles)
-    profile = _by_facts(sighting.facts, profiles)
+    profile = by_facts(sighting.facts, profiles)
     for key in SERIAL_KEYS:
         if sighting.facts.get(key):
             return _identity(sighting, profile, sighting.facts[key], key)
@@ -54,7 +54,8 @@ def _from_folder(sighting: Sighting, profiles: Sequence[Profile]) -> Identity:
     return Identity(camera, profile, evidence)
 
 
-def _by_facts(facts: Mapping[str, str], profiles: Sequence[Profile]) -> Profile:
+def by_facts(facts: Mapping[str, str], profiles: Sequence[Profile]) -> Profile:
+    """Return the profile of a model by what was seen: its USB ids, then its label."""
     usb = f"{facts.get('vendor_id', '')}:{facts.get('product_id', '')}"
     label = facts.get("fs_label", "")
     for profile in profiles:

@@ -15,8 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dock_agent.bays.mount import MOUNTINFO, Mount, parse
-from dock_agent.errors import CameraError, CameraGone
+from dock_agent.bays.mount import mount_of
+from dock_agent.bays.times import RESOLUTION_NS
+from dock_agent.errors import CameraError, CameraGone, CardDamaged
 from dock_agent.offload.messages import Found
 from dock_agent.offload.root import Root
 from dock_agent.offload.source import GONE, mtime_of
@@ -32,12 +33,12 @@ KINDS = {
     stat.S_IFBLK: "block device",
     stat.S_IFCHR: "character device",
 }
+RUBBISH = {errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.ENODATA}
 FUSE = "fuse"
 UNREPLAYED = "norecovery"  # ext4(5): noload
 JOURNAL = b"(journal)"  # stands for it in a listing; it has no name of its own
 UNSEEN = "not replayed: what only the journal has is not seen"
 FLEETING = ("vfat", "exfat", "msdos", FUSE)  # inode numbers change as they please
-RESOLUTION_NS = {"vfat": 2_000_000_000, "exfat": 10_000_000}  # of their time stamps
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class MountedSource:
         if expected not in {None, self._root}:
             os.close(self._fd)
             raise CameraGone(f"{root}: another camera is there now")
-        mount = _mount_of(self._root.device)
+        mount = mount_of(self._root.device)
         self._kind = "unknown" if mount is None else mount.kind
         self._unreplayed = mount is not None and UNREPLAYED in mount.system
         self._lasting = not self._kind.startswith(FLEETING)
@@ -148,6 +149,10 @@ class MountedSource:
             raise CameraGone(f"{self._path}: it left while it was listed") from error
         if error is not None:
             what = f"{error.filename or self._path}: {error.strerror}"
+            if error.errno in RUBBISH:
+                what += "; its file system is damaged, and an image of the whole card"
+                what += " can be kept (`dock-agent bays image`)"
+                raise CardDamaged(f"cannot be listed: {what}") from error
             raise CameraError(f"cannot be listed: {what}") from error
 
     def _walk(self, folder: int, prefix: bytes, depth: int) -> Iterator[Found]:
@@ -225,9 +230,3 @@ def _open(name: bytes | Path, flags: int, at: int | None = None) -> int:
         return os.open(name, flags, dir_fd=at)
     except PermissionError:  # O_NOATIME is for the owner only
         return os.open(name, flags & ~os.O_NOATIME, dir_fd=at)
-
-
-def _mount_of(device: int) -> Mount | None:
-    named = f"{os.major(device)}:{os.minor(device)}"
-    text = MOUNTINFO.read_text("utf-8", "surrogateescape")
-    return next((m for m in parse(text) if m.device == named), None)

@@ -107,6 +107,11 @@ def quarantine_path(docking: DockingId) -> PurePosixPath:
     return PurePosixPath("quarantine", docking)
 
 
+def image_path(ident: str) -> PurePosixPath:
+    """Return the directory of the image of a whole card."""
+    return PurePosixPath("quarantine", "images", ident)
+
+
 def _component(raw: bytes) -> str:
     text = _kept(raw)
     name = text if text is not None else "".join(_byte(b) for b in raw)

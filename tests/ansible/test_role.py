@@ -183,9 +183,12 @@ def test_the_agent_may_read_past_a_card_s_modes_and_the_others_may_not(
     assert given == {"dock-agent": [read], "dock-sync": None, "dock-web": None}
 
 
-def test_systemd_accepts_the_unit_that_has_cameras_mounted(tmp_path: Path) -> None:
-    unit = tmp_path / "dock-mount@1-7.1.service"
-    unit.write_bytes((ROOT / "systemd/dock-mount@.service").read_bytes())
+@pytest.mark.parametrize("name", ["dock-mount", "dock-mount-failed"])
+def test_systemd_accepts_the_units_that_have_cameras_mounted(
+    tmp_path: Path, name: str
+) -> None:
+    unit = tmp_path / f"{name}@1-7.1.service"
+    unit.write_bytes((ROOT / f"systemd/{name}@.service").read_bytes())
 
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", unit],

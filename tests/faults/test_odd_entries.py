@@ -210,3 +210,4 @@ def test_a_camera_whose_directory_cannot_be_read_at_all_is_no_empty_camera(
     assert isinstance(bench.events[-1], Failed)
     assert bench.events[-1].code == "D-10"
     assert "cannot be listed" in bench.events[-1].reason
+    assert "dock-agent bays image" in bench.events[-1].reason

@@ -57,6 +57,22 @@ def two_in_one(path: Path, one: Files, other: Files) -> Path:
     return path
 
 
+def spoil(path: Path) -> Path:
+    """Break a partitioned FAT32 so that blkid knows it and no kernel mounts it.
+
+    Its root directory's cluster (number 2) is called free, in each of its tables.
+    """
+    with path.open("r+b") as file:
+        file.seek(FIRST * SECTOR)
+        boot = file.read(SECTOR)
+        (reserved,) = struct.unpack_from("<H", boot, 14)
+        (length,) = struct.unpack_from("<I", boot, 36)
+        for number in range(boot[16]):
+            file.seek((FIRST + reserved + number * length) * SECTOR + 2 * 4)
+            file.write(bytes(4))
+    return path
+
+
 def _vfat(image: Path, files: Files, label: str) -> None:
     run("mkfs.vfat", "-F", "32", "-s", "1", "-n", label, image)
     for folder in _folders(files):

@@ -102,13 +102,27 @@ class Ports:
         plugged = self._plugged.pop(port)
         self._qmp("device_del", id=plugged.device)
         self._qmp.wait_until_gone(plugged.device)
-        self._unwire(plugged.top)
-        self._qmp("blockdev-del", node_name=f"{plugged.device}-file")
+        self._let_go(plugged)
 
     def pull_hub(self, port: str) -> None:
         """Pull a whole hub, with all that is plugged into it."""
         self._qmp("device_del", id=f"hub{port}")
         self._qmp.wait_until_gone(f"hub{port}")
+        for below in [name for name in self._plugged if name.startswith(f"{port}.")]:
+            self._let_go(self._plugged.pop(below))
+
+    def plug_hub(self, port: str) -> None:
+        """Put a hub that was pulled back, with nothing plugged into it."""
+        ports = self._guest.hardware.hubs[port]
+        self._qmp(
+            "device_add",
+            driver="usb-hub",
+            id=f"hub{port}",
+            bus="usb.0",
+            port=port,
+            ports=ports,
+            port_power=True,
+        )
 
     def pace(self, port: str, bytes_per_s: int = 0) -> None:
         """Change the speed of a plugged card; 1 hangs it, 0 frees it.
@@ -167,6 +181,10 @@ class Ports:
             self._qmp("qom-set", path=f"/machine/peripheral/{device}-lun", **drive)
             self._unwire(old)
         plugged.top = top
+
+    def _let_go(self, plugged: _Plugged) -> None:
+        self._unwire(plugged.top)
+        self._qmp("blockdev-del", node_name=f"{plugged.device}-file")
 
     def _unwire(self, top: str) -> None:
         self._qmp("blockdev-del", node_name=top)

@@ -23,6 +23,7 @@ from hardware.image import digest
 
 ROLE = program.ROOT / "ansible/roles/dock_agent/templates"
 UNITS = program.ROOT / "systemd"
+MOUNTING = ("dock-mount@.service", "dock-mount-failed@.service")
 # Bays 1 to 4 are the ports of one hub, 5 to 8 those of another.
 BAYS = {str(4 * h + p - 4): f"{h}.{p}" for h in (1, 2) for p in (1, 2, 3, 4)}
 PORT = "pci-0000:00:14.0-usb-0:{}"
@@ -158,7 +159,7 @@ def _files() -> dict[str, bytes]:
         CONFIG_FILE: config.encode(),
         "/etc/udev/rules.d/70-dock-agent.rules": rules(ports).encode(),
         "/etc/systemd/system/dock-agent.service": unit("dock-agent").encode(),
-        "/etc/systemd/system/dock-mount@.service": _own("dock-mount@.service"),
+        **{f"/etc/systemd/system/{unit}": _own(unit) for unit in MOUNTING},
         "/etc/tmpfiles.d/dock-agent.conf": _own("dock-agent.conf"),
     }
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from hardware.cards import Shape, card, two_in_one
+from hardware.image import run
 from hardware.ports import Camera
-from hardware.station import BAYS, StationInGuest
+from hardware.station import BAYS, CONFIG_FILE, VAULT, StationInGuest
 
 pytestmark = pytest.mark.timeout(900)
 CLIP = bytes(range(256)) * 4096 * 4  # 4 MiB
@@ -21,6 +22,19 @@ mkdir -p /mnt/card/DCIM/locked; head -c 3000000 /dev/urandom > /mnt/card/DCIM/lo
 chmod 700 /mnt/card/DCIM/locked || true; sync
 echo more > /mnt/card/DCIM/locked/2; sync /mnt/card/DCIM/locked/2
 """
+PROFILE = """
+name = "TWO"
+usb = ["46f4:0001"]
+[[volumes]]
+number = 2
+holds = "DCIM/100"
+"""
+TWO_VOLUMES = f"""
+mkdir -p /etc/dock-agent/profiles; cat > /etc/dock-agent/profiles/two.toml
+printf '[cameras]\\nprofiles = "profiles"\\n' >> {CONFIG_FILE}
+systemctl restart dock-agent
+"""
+CUSTODY = "sqlite3 /data/state/dock.sqlite 'SELECT line FROM custody'"
 Show = Callable[[str], None]
 
 
@@ -64,6 +78,8 @@ def test_a_camera_behind_a_hub_goes_green_and_its_bag_is_sound(
     assert (bay["state"], bay["colour"]) == ("sealed", "green"), station.log()
     assert station.check_bags() == 1
     assert station.status()["bays"][1]["state"] == "sealed"
+    custody = station.guest.run(f"cat {VAULT}/dockings/*/*/*/*/*/custody.jsonl").text
+    assert "the camera's own clock, read as UTC" in custody
     found = station.moments(r"sda: sda1|Mounted run-dock|bay=2 .*to=\w+")
     disk = found[0].at
     for moment in found:
@@ -118,6 +134,23 @@ def test_a_clean_ext4_is_read_whole_past_its_modes(
     assert digest(image) == before
 
 
+def test_a_card_that_asks_for_a_panic_at_an_error_does_not_get_one(
+    station: StationInGuest, tmp_path: Path
+) -> None:
+    """Its root directory is rubbish, which the kernel finds when it is listed."""
+    image = card(tmp_path / "card.img", FILES, Shape("ext4", partitioned=False))
+    run("tune2fs", "-e", "panic", image)
+    run("debugfs", "-w", "-R", "zap_block -f / -p 0xFF 0", image)
+
+    station.guest.ports.plug("1.1", Camera(image, "A17"))
+    bay = station.wait("1", "sealed", "fault")
+    station.guest.ports.plug("1.2", camera(tmp_path, "B18"))
+
+    assert (bay["state"], bay["colour"]) == ("fault", "red"), station.log()
+    assert "dock-agent bays image" in bay["reason"]
+    assert station.wait("2", "sealed", "fault")["state"] == "sealed"
+
+
 def test_eight_cameras_at_once_are_all_safe(
     station: StationInGuest, tmp_path: Path, show: Show
 ) -> None:
@@ -152,6 +185,37 @@ def test_of_two_volumes_in_a_bay_none_is_chosen_in_silence(
     bay = station.wait("1", "fault")
 
     assert (bay["colour"], bay["code"]) == ("red", "D-18")
+
+
+def test_of_two_volumes_in_a_bay_the_one_that_its_profile_names_is_read(
+    station: StationInGuest, tmp_path: Path
+) -> None:
+    station.guest.run(TWO_VOLUMES, given=PROFILE.encode())
+    image = two_in_one(tmp_path / "card.img", {"UPDATE.BIN": b"firmware"}, FILES)
+
+    station.guest.ports.plug("1.1", Camera(image, "A17"))
+    bay = station.wait("1", "sealed", "fault")
+    station.guest.ports.plug("1.2", Camera(card(tmp_path / "other.img", FILES), "B18"))
+    other = station.wait("2", "sealed", "fault")
+
+    assert (bay["state"], bay["total"]) == ("sealed", len(FILES)), station.log()
+    assert bay["camera"] == "TWO:A17"
+    assert "volume passed over" in station.guest.run(CUSTODY).text
+    assert (other["state"], other["code"]) == ("fault", "D-18"), station.log()
+    assert "no volume in this bay is the one" in other["reason"]
+
+
+def test_a_volume_without_what_its_profile_says_is_on_it_is_for_a_person(
+    station: StationInGuest, tmp_path: Path
+) -> None:
+    station.guest.run(TWO_VOLUMES, given=PROFILE.encode())
+    image = two_in_one(tmp_path / "card.img", FILES, {"ELSEWHERE/CLIP.MP4": CLIP})
+
+    station.guest.ports.plug("1.1", Camera(image, "A17"))
+    bay = station.wait("1", "sealed", "fault")
+
+    assert (bay["state"], bay["code"]) == ("fault", "D-18"), station.log()
+    assert "there is no DCIM/100 on it" in bay["reason"]
 
 
 def test_a_file_system_that_is_not_read_is_a_fault_that_names_it(

@@ -1,6 +1,7 @@
 """Cameras that leave a bay of a real kernel before they should."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.timeout(900)
 PULLS = int(os.environ.get("PULLS") or 6)
 MANY = {f"DCIM/100/CLIP{n}.MP4": CLIP for n in range(1, 9)}  # 32 MiB
 SLOW = 3_000_000  # bytes a second
+COUNT_CLIPS = "find /data/vault -name 'CLIP*' | wc -l"
 PILES = """
 grep /run/dock-agent /proc/mounts; ls -A /run/dock-agent/bays/*
 systemctl list-units --all --no-legend 'dock-mount@*' '*dock*agent*bays*'; true
@@ -53,7 +55,7 @@ def test_a_camera_that_was_pulled_has_only_the_rest_copied_when_it_is_back(
     free = next(m.at for m in station.moments("to=pulled"))
     show(f"from the pull to PULLED: {free - out:.2f} s")
     assert free - out <= 3
-    copies = station.guest.run("find /data/vault -name 'CLIP*' | wc -l").text
+    copies = station.guest.run(COUNT_CLIPS).text
     assert int(copies) == 8 + 1
 
 
@@ -70,7 +72,7 @@ def test_a_camera_that_is_moved_to_another_bay_goes_on_there(
 
     assert (there["state"], there["total"]) == ("sealed", 8), station.log()
     assert station.bay("1")["state"] == "empty"
-    copies = station.guest.run("find /data/vault -name 'CLIP*' | wc -l").text
+    copies = station.guest.run(COUNT_CLIPS).text
     assert int(copies) == 8
 
 
@@ -89,6 +91,36 @@ def test_a_hub_that_is_pulled_with_four_cameras_frees_their_bays(
 
     assert states == ["pulled"] * 4, station.log()
     assert station.wait("5", "sealed", "fault")["state"] == "sealed"
+
+
+def test_the_cameras_of_a_hub_that_was_pulled_go_on_when_it_is_put_back(
+    station: StationInGuest, tmp_path: Path, show: Show
+) -> None:
+    ports, bays = station.guest.ports, {str(n): f"1.{n}" for n in range(1, 5)}
+    cameras = {name: slow(tmp_path, f"CAM{name}") for name in bays}
+    for name, port in bays.items():
+        ports.plug(port, replace(cameras[name], bytes_per_s=SLOW // 3))
+    for name, port in bays.items():
+        wait_until_some_are_safe(station, name)
+        ports.pace(port, SLOW // 100)  # so that it waits for the others
+    before = {name: station.bay(name)["camera"] for name in bays}
+
+    ports.pull_hub("1")
+    for name in bays:
+        station.wait(name, "pulled", "fault")
+    had = int(station.guest.run(COUNT_CLIPS).text)
+    ports.plug_hub("1")
+    for name, port in bays.items():
+        ports.plug(port, cameras[name])
+    back = {name: station.wait(name, "sealed", "fault", timeout=400) for name in bays}
+
+    assert {bay["state"] for bay in back.values()} == {"sealed"}, station.log()
+    assert {name: bay["camera"] for name, bay in back.items()} == before
+    assert [bay["total"] for bay in back.values()] == [len(MANY)] * 4
+    copies = int(station.guest.run(COUNT_CLIPS).text)
+    show(f"{had} of {copies} files were safe when the hub was pulled")
+    assert 0 < had < copies == 4 * len(MANY)  # none was copied twice
+    assert station.check_bags() == 2 * 4  # what was safe before is sealed, too
 
 
 def test_nothing_piles_up_however_often_a_camera_is_pulled(

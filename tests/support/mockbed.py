@@ -146,7 +146,7 @@ def add_unit(bed: Bed, interface: str, camera: Usb) -> list[str]:
         return [disk]
     partition = bed.add(
         ("block", f"{camera.disk}1", disk),
-        {"dev": f"8:{minor + 1}\n", "partition": "1\n"},
+        {"dev": f"8:{minor + 1}\n", "partition": "1\n", "size": "130048\n"},
         {"DEVTYPE": "partition", "DEVNAME": f"/dev/{camera.disk}1", "MAJOR": "8"}
         | {"MINOR": str(minor + 1), "PARTN": "1"}
         | common

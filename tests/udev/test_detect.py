@@ -77,6 +77,8 @@ def test_a_camera_plugged_in_through_a_hub_is_seen_in_its_bay(
     assert seen.facts["serial"] == "CAM-3"
     assert seen.facts["fs_uuid"] == "CA3E-0001"
     assert seen.facts["device"] == "8:49"
+    assert seen.facts["partition"] == "1"
+    assert seen.facts["bytes"] == str(130048 * 512)
 
 
 def test_a_card_without_partitions_is_seen_too(bed: Bed, listening: Listening) -> None:

@@ -21,6 +21,8 @@ ASIDE = """
 mount -t tmpfs none /dev
 mount -t tmpfs none /run
 mkdir -p /run/udev/rules.d
+{ grep -v ^dock: /etc/group; echo dock:x:4242:; } > /run/group
+mount --bind /run/group /etc/group
 [ -z "$3" ] || cp "$3" /run/udev/rules.d/
 exec udevadm test --action="$2" "$1"
 """
@@ -103,6 +105,21 @@ def test_a_camera_in_a_bay_is_made_read_only_and_then_mounted(bed: Bed) -> None:
     assert not [fact for fact in of_disk if fact.startswith("SYSTEMD_")]
 
 
+def test_the_whole_card_is_for_the_agent_s_group_to_read_its_parts_are_not(
+    bed: Bed,
+) -> None:
+    hub = dock(bed)
+    *_, disk, partition = plug(bed, hub, Usb(2, "CAM-1", "sda", 7))
+    *_, elsewhere, _ = plug(bed, hub, Usb(ELSEWHERE, "STICK", "sdb", 8))
+
+    _, said = evaluated(disk)
+    of_others = [evaluated(other)[1] for other in (partition, elsewhere)]
+
+    assert any("GROUP 4242" in line for line in said), said
+    assert any("MODE 0440" in line for line in said), said
+    assert not any("MODE" in line for lines in of_others for line in lines)
+
+
 def test_a_card_without_partitions_is_mounted_itself(bed: Bed) -> None:
     card = Usb(2, "CAM-1", "sda", 7, partitioned=False)
     *_, disk = plug(bed, dock(bed), card)
@@ -142,7 +159,8 @@ def test_udev_reads_the_rules_and_complains_of_none(bed: Bed) -> None:
 
     _, said = evaluated(disk)
 
-    told = [line for line in said if " RUN " not in line]
+    done = re.compile(r" (RUN|GROUP 4242|MODE 0440)\b")
+    told = [line for line in said if done.search(line) is None]
     assert told == [f"Reading rules file: /run/udev/rules.d/{NAME}"]
 
 
@@ -161,7 +179,9 @@ def test_the_rules_assign_nothing_else() -> None:
         "ENV{UDISKS_IGNORE}",
         "ENV{UDISKS_AUTO}",
         "GOTO",
+        "GROUP",
         "LABEL",
+        "MODE",
         "RUN",
         "SYMLINK",
         "TAG",

@@ -1,11 +1,13 @@
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from dock_agent.bays.detector import Sighting
-from dock_agent.bays.mount import BayMounter, SystemMounter, parse
-from dock_agent.errors import CameraError
+from dock_agent.bays.mount import BayMounter, SystemMounter, parse, told_of
+from dock_agent.errors import CameraError, CardDamaged
 from dock_agent.recording import BayName
 
 GOOD = "ro,nosuid,nodev,noexec,nosymfollow,noatime"
@@ -19,13 +21,15 @@ def seen(tmp_path: Path, **facts: str) -> Sighting:
     return Sighting(BayName("1"), "3:sda1", "/dev/sda1", common | more)
 
 
-def mounter(tmp_path: Path, *lines: str, diskseq: str = "3") -> SystemMounter:
+def mounter(
+    tmp_path: Path, *lines: str, diskseq: str = "3", patience: float = 0
+) -> SystemMounter:
     disk = tmp_path / "devices/8:1"
     disk.mkdir(parents=True)
     (disk / "diskseq").write_text(diskseq)
     path = tmp_path / "mountinfo"
     path.write_text("".join(lines), encoding="utf-8")
-    return SystemMounter(tmp_path / "bays", path, tmp_path / "devices", 0)
+    return SystemMounter(tmp_path / "bays", path, tmp_path / "devices", patience)
 
 
 def line(tmp_path: Path, device: str = "8:1", options: str = GOOD, at: str = AT) -> str:
@@ -78,6 +82,33 @@ def test_what_the_camera_before_left_behind_is_waited_past(tmp_path: Path) -> No
         mounter(tmp_path, stale).path(seen(tmp_path))
 
 
+def test_a_card_that_cannot_be_mounted_is_said_so_at_once_with_what_can_be_done(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / f"{AT}.failed").mkdir(parents=True)
+    patient = mounter(tmp_path, patience=60)
+
+    begun = time.monotonic()
+    with pytest.raises(CardDamaged, match=r"vfat cannot be mounted.*bays image 1"):
+        patient.path(seen(tmp_path))
+
+    assert time.monotonic() - begun < 30
+
+
+def test_a_mount_that_comes_late_is_waited_for(tmp_path: Path) -> None:
+    waiting = mounter(tmp_path, patience=60)
+    found: list[Path] = []
+    thread = threading.Thread(
+        target=lambda: found.append(waiting.path(seen(tmp_path))), daemon=True
+    )
+    thread.start()
+
+    (tmp_path / "mountinfo").write_text(line(tmp_path), encoding="utf-8")
+    thread.join(30)
+
+    assert found == [tmp_path / AT]
+
+
 @pytest.mark.parametrize("at", ["", "bays/2/3.1", "bays/3.1", "elsewhere/1/3.1"])
 def test_a_bay_that_udev_was_not_told_of_is_a_fault_at_once(
     tmp_path: Path, at: str
@@ -118,3 +149,19 @@ def test_a_folder_is_its_own_tree(tmp_path: Path) -> None:
     assert BayMounter().path(here) == tmp_path
     with pytest.raises(CameraError, match="no longer there"):
         BayMounter().path(Sighting(BayName("1"), "t", "/absent", {"folder": "x"}))
+
+
+def test_it_is_kept_how_a_camera_is_mounted_and_its_times_are_read(
+    tmp_path: Path,
+) -> None:
+    at_utc = line(tmp_path).replace("/dev/sda1 ro", "/dev/sda1 ro,utf8,tz=UTC")
+    (tmp_path / "mountinfo").write_text(at_utc, encoding="utf-8")
+
+    told = told_of(os.makedev(8, 1), tmp_path / "mountinfo")
+
+    assert told == {
+        "mounted_as": "vfat",
+        "mount_options": "noatime,nodev,noexec,nosuid,nosymfollow,ro,tz=UTC,utf8",
+        "times": "the camera's own clock, read as UTC",
+    }
+    assert told_of(os.makedev(8, 2), tmp_path / "mountinfo") == {}

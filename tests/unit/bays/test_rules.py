@@ -1,4 +1,7 @@
 import re
+import subprocess
+from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +30,36 @@ def test_a_journal_is_passed_over_only_where_one_is_left_to_replay() -> None:
     (passed,) = [line for line in lines if "noload" in line]
 
     assert 'ID_FS_TYPE}=="ext4"' in passed
-    assert 'RESULT=="*needs_recovery*"' in passed
+    assert 'RESULT=="*[4567cdef]"' in passed
+
+
+def test_no_card_can_make_the_kernel_panic_at_an_error_on_it() -> None:
+    """An ext4 superblock may say so (tune2fs -e panic); the mount says otherwise."""
+    lines = rules({PORT: BayName("1")}).splitlines()
+
+    ext4 = [line for line in lines if 'ID_FS_TYPE}=="ext4"' in line]
+
+    assert len(ext4) == 2
+    assert all("errors=continue" in line for line in ext4)
+
+
+@pytest.mark.parametrize(("flags", "is_dirty"), [("0x2c2", False), ("0x2c6", True)])
+def test_the_byte_that_is_asked_for_is_that_of_a_journal_to_replay(
+    tmp_path: Path, flags: str, *, is_dirty: bool
+) -> None:
+    card = tmp_path / "card"
+    card.write_bytes(bytes(1024 + 0x60) + int(flags, 16).to_bytes(4, "little"))
+    line = next(x for x in rules({PORT: BayName("1")}).splitlines() if "noload" in x)
+    program = re.search(r'PROGRAM=="([^"]*) \$devnode"', line)
+    pattern = re.search(r'RESULT=="([^"]*)"', line)
+    assert program is not None
+    assert pattern is not None
+
+    said = subprocess.run(
+        [*program[1].split(), card], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+    assert fnmatchcase(said, pattern[1]) is is_dirty
 
 
 @pytest.mark.parametrize(
