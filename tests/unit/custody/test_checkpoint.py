@@ -157,6 +157,14 @@ def test_what_follows_a_note_is_part_of_it(end: str) -> None:
         read(note, [KEY.public], NAME)
 
 
+def test_a_note_that_is_cut_off_in_its_last_signature_is_none() -> None:
+    witness = sign_note(of_three().text(), "witness.example", OTHER)
+    note = signed(of_three(), KEY) + witness.rpartition("\n\n")[2]
+
+    with pytest.raises(CustodyError, match="not a signed note"):
+        read(note[:-1], [KEY.public], NAME)
+
+
 @pytest.mark.parametrize("name", ["", "a b", "a+b", "a\nb"])
 def test_no_key_has_a_name_with_a_space_or_a_plus(name: str) -> None:
     with pytest.raises(CustodyError, match="no name"):

@@ -221,3 +221,16 @@ def refused_extension(
 ) -> None:
     with pytest.raises(CustodyError):
         verify_consistency(old, new, proof)
+
+
+def test_a_proof_for_a_tree_of_another_size_is_not_taken() -> None:
+    """Each hash of it is right, and so are the heads: only the sizes are lies."""
+    lines = made(8)
+    read = reader(lines)
+    heads = [naive(lines[:size]) for size in range(9)]
+
+    refused_line((1, 2), lines[3], inclusion(3, 4, read), heads[4])
+    refused_line((3, 8), lines[3], inclusion(3, 4, read), heads[4])
+    refused_extension((3, heads[7]), (4, heads[8]), consistency(7, 8, read))
+    refused_extension((7, heads[7]), (16, heads[8]), consistency(7, 8, read))
+    refused_extension((8, heads[7]), (7, heads[7]), [])
