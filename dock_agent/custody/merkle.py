@@ -49,6 +49,14 @@ class Growing:
         return _joined(self._peaks)
 
 
+def complete(hashes: Sequence[bytes]) -> bytes:
+    """Return the hash of a complete subtree from those of 1, 2, 4, … equal ones."""
+    while len(hashes) > 1:
+        pairs = zip(hashes[::2], hashes[1::2], strict=True)
+        hashes = [node(left, right) for left, right in pairs]
+    return hashes[0]
+
+
 def root(size: int, read: Read) -> bytes:
     """Return the head of a tree of `size` leaves."""
     return _subtree(0, size, read) if size else EMPTY
