@@ -30,7 +30,7 @@ LAYERS = (
     {"station"},
     {"agent", "story", "examine"},
     {"run"},
-    {"demo", "importing"},
+    {"demo", "importing", "rebuilding", "rebuilt_rows"},
     {"cli"},
 )
 STRANGERS = ({"offload", "sync"}, {"offload", "export"}, {"sync", "export"})
@@ -49,6 +49,7 @@ PURE = (
     "custody.chain",
     "custody.checkpoint",
     "custody.manifest",
+    "custody.memory",
     "custody.merkle",
     "offload.docking",
     "offload.file",
