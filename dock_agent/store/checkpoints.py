@@ -10,6 +10,7 @@ from dock_agent.custody.chain import Event
 from dock_agent.custody.checkpoint import Checkpoint, origin, read, signed
 from dock_agent.custody.signing import PublicKey, SigningKey
 from dock_agent.errors import CustodyError
+from dock_agent.recording import DestinationName
 from dock_agent.store import custody, station, tree
 from dock_agent.store.db import writer
 
@@ -118,6 +119,36 @@ def alarm(conn: sqlite3.Connection, place: str, told: str, at: Instant) -> bool:
         facts = {"place": place, "reason": told}
         custody.append(conn, Event("log differs", facts=facts), at)
     return new
+
+
+def has_alarm(conn: sqlite3.Connection, place: str) -> bool:
+    """Whether an alarm was raised for a place."""
+    row = conn.execute("SELECT 1 FROM alarm WHERE place = ?", (place,)).fetchone()
+    return row is not None
+
+
+def unwitnessed(
+    conn: sqlite3.Connection, name: DestinationName, count: int
+) -> list[Kept]:
+    """Return checkpoints that a destination has not proved yet, the oldest first."""
+    rows = conn.execute(
+        "SELECT number, size, note FROM checkpoint WHERE number > coalesce("
+        "(SELECT number FROM witness WHERE destination = ?), 0)"
+        " ORDER BY number LIMIT ?",
+        (name, count),
+    )
+    return [Kept(*row) for row in rows]
+
+
+@writer
+def witnessed(conn: sqlite3.Connection, name: DestinationName, number: int) -> None:
+    """A destination proved that it has this checkpoint, and those before it."""
+    conn.execute(
+        "INSERT INTO witness (destination, number) VALUES (?, ?)"
+        " ON CONFLICT (destination) DO UPDATE"
+        " SET number = max(number, excluded.number)",
+        (name, number),
+    )
 
 
 def alarms(conn: sqlite3.Connection) -> list[str]:
