@@ -34,6 +34,7 @@ def make(
     signed are gone or were changed. Nothing is signed then.
     """
     size, before = custody.head(conn).seq, last(conn)
+    tree.grow(conn, size)  # of lines from before there was a tree
     known = 0 if before is None else before.size
     if before is not None:
         told = _told(before, station.keys(conn) | {key.public.id: key.public})

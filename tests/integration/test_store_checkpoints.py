@@ -96,6 +96,13 @@ def test_a_tree_is_made_of_the_lines_that_were_there_before_it(books: Books) -> 
     assert tree.root(books.conn, len(lines)) == naive(lines)
 
 
+def test_a_log_from_before_there_was_a_tree_is_signed_at_once(books: Books) -> None:
+    say(books, 300, 50)
+    tamper(books, "DELETE FROM custody_tree")
+
+    assert told(sign(books)).root == naive(list(custody.every(books.conn)))
+
+
 def test_a_line_that_is_rolled_back_leaves_nothing_in_the_tree(books: Books) -> None:
     say(books, 15)
 
