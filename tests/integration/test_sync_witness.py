@@ -152,6 +152,7 @@ def test_an_alarm_does_not_keep_evidence_back(here: Site, config: Config) -> Non
     ]
     assert kinds(config).count("log differs") == 1
     assert there(here)[taken] == b"another\n"
+    assert max(there(here)) == taken < max(notes(config))
 
 
 def test_a_database_that_was_made_anew_from_the_vault_is_no_alarm(
