@@ -12,9 +12,10 @@ from dock_agent.config import Config
 from dock_agent.durations import size_words
 from dock_agent.errors import ConfigError, DockError, StoreError
 from dock_agent.recording import DestinationName, ReadBack
-from dock_agent.store import custody
+from dock_agent.store import checkpoints, custody
 from dock_agent.store.db import reading, require_whole
 from dock_agent.sync.open import open_destination
+from dock_agent.vault import journal
 from dock_agent.vault.probe import how_read_back
 from dock_agent.vault.real import RealDisk
 
@@ -75,6 +76,8 @@ def _database(config: Config) -> str:
     with reading(config.store_path) as conn:
         require_whole(conn)
         head = custody.check(conn)
+        checkpoints.check(conn)
+        journal.check(conn, RealDisk(), config.vault_path)
     return f"{config.store_path} sound, custody log whole, {head.seq} lines"
 
 

@@ -1,7 +1,7 @@
 """Keep an image of what is in a bay, by hand: for a card that cannot be read.
 
 A person's command does it, as the vault's owner: no service of a station sees a raw
-card, and this needs no more than to read one (docs/adr/0014).
+card, and this needs no more than to read one (docs/adr/0015).
 """
 
 import os

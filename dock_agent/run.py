@@ -37,7 +37,7 @@ from dock_agent.station import Station, Still
 from dock_agent.store import configured, custody, destinations, station
 from dock_agent.store.db import connect, transaction
 from dock_agent.sync.place import place_of
-from dock_agent.vault import lock
+from dock_agent.vault import journal, lock
 from dock_agent.vault.bag import Sealer
 from dock_agent.vault.probe import require_medium
 from dock_agent.vault.real import RealDisk
@@ -47,6 +47,7 @@ from dock_agent.watch.compose import Watcher, not_live
 log = logging.getLogger(__name__)
 
 SNAPSHOT_EVERY, CHARGE_EVERY, RECONCILE_EVERY = 1.0, 10.0, 30.0  # seconds
+LOG_EVERY, SIGN_EVERY = 5.0, 60.0  # seconds: to the vault; a checkpoint of what is new
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,9 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
                 custody.append(conn, started, clock.now())
             summary = recover(conn, sealer)
             log.info("recovery done %s", summary)
+            journal.tend(conn, sealer, sign=True)
             yield Opened(config, conn, sealer)
+            journal.tend(conn, sealer, sign=True)
 
 
 def _parent_of_store(config: Config) -> None:
@@ -270,6 +273,11 @@ class _Turn:
             log.info("an event was made up for bay=%s", seen.bay)
             _seen(self.agent.station, self.agent.profiles, seen)
 
+    def tend_log(self) -> None:
+        """Sign what is new in the custody log, and keep the log in the vault, too."""
+        sign = self.due("sign", SIGN_EVERY)
+        journal.tend(self.held.conn, self.held.sealer, sign=sign)
+
     def free(self) -> int:
         """Return how many bytes the vault has free; 0 while it is not there."""
         try:
@@ -291,5 +299,7 @@ def _loop(turn: _Turn, stop: threading.Event) -> None:
             turn.reconcile()
         if turn.snapshot_due():
             turn.snapshot()
+        if turn.due("log", LOG_EVERY):
+            turn.tend_log()
     turn.agent.close()
     turn.agent.station.pump()

@@ -11,9 +11,10 @@ from dock_agent.custody.manifest import KEY_LABEL, labels
 from dock_agent.custody.signing import PublicKey, load
 from dock_agent.errors import CustodyError, NoSuchDocking
 from dock_agent.recording import Digest, DockingId
-from dock_agent.store import custody, dockings, station
+from dock_agent.store import checkpoints, custody, dockings, station
 from dock_agent.store.db import reading, require_whole
 from dock_agent.store.dockings import Docking
+from dock_agent.vault import journal
 from dock_agent.vault.real import RealDisk
 from dock_agent.vault.verify import Failure, Result, verify_bag
 from dock_agent.vault.verify_rows import verify_rows
@@ -54,7 +55,7 @@ def verify(
                     Failure(f"{docking.id}/{f.id}", f.reason) for f in part.failed
                 ]
             show(number, len(chosen))
-        told = _custody(conn)
+        told = _custody(conn, config.vault_path)
     return Verified(
         checked=whole.checked, ok=whole.ok, failed=tuple(whole.failed), custody=told
     )
@@ -87,9 +88,11 @@ def _chosen(conn: sqlite3.Connection, wanted: Sequence[str]) -> list[Docking]:
     return [known[DockingId(ident)] for ident in wanted]
 
 
-def _custody(conn: sqlite3.Connection) -> str:
+def _custody(conn: sqlite3.Connection, vault: Path) -> str:
     try:
         custody.check(conn)
+        checkpoints.check(conn)
+        journal.check(conn, RealDisk(), vault)
     except CustodyError as error:
         return str(error)
     return "ok"

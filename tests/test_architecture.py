@@ -30,7 +30,7 @@ LAYERS = (
     {"station"},
     {"agent", "deriving", "story", "examine"},
     {"run"},
-    {"demo", "imaging", "importing"},
+    {"demo", "imaging", "importing", "rebuilding", "rebuilt_rows"},
     {"cli"},
 )
 STRANGERS = ({"offload", "sync"}, {"offload", "export"}, {"sync", "export"})
@@ -50,7 +50,10 @@ PURE = (
     "cameras.naming",
     "cameras.volumes",
     "custody.chain",
+    "custody.checkpoint",
     "custody.manifest",
+    "custody.memory",
+    "custody.merkle",
     "media.boxes",
     "media.container",
     "media.gaps",

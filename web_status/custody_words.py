@@ -229,6 +229,8 @@ SENTENCES: Mapping[str, Callable[[Facts], str]] = {
     "timeline": _timeline,
     "started": _plain("The station was started"),
     "key changed": _plain("From here on the station signs with another key"),
+    "log differs": _plain("The custody log was found not to be what was signed"),
+    "rebuilt": _plain("The database was made anew from the vault"),
     "stray": _plain("A file that nobody proved was moved out of the bag"),
     "docked": _docked,
     "listed": _listed,

@@ -24,6 +24,7 @@ COMMANDS = {
     "hold": "hold",
     "import": "offload",
     "keys": "keys",
+    "rebuild": "rebuild",
     "recordings": "evidence",
     "run": "run",
     "status": "status",

@@ -40,7 +40,7 @@ def entries(found: Sequence[Found], before: Sequence[bytes] = ()) -> list[Entry]
     """
     names = stored_paths([*before, *(entry.path for entry in found)])[len(before) :]
     return [
-        Entry(entry, name, _stem(name) if entry.readable else None)
+        Entry(entry, name, stem(name) if entry.readable else None)
         for entry, name in zip(found, names, strict=True)
     ]
 
@@ -52,7 +52,7 @@ def groups(listed: Sequence[Entry]) -> list[Group]:
         if entry.recording is not None:
             time = entry.found.mtime_ns
             earliest[entry.recording] = min(earliest.get(entry.recording, time), time)
-    return [Group(name, _utc(time)) for name, time in sorted(earliest.items())]
+    return [Group(name, begin(time)) for name, time in sorted(earliest.items())]
 
 
 def batches(
@@ -82,12 +82,14 @@ def _bounded(size: int) -> int:
     return max(LEAST_BYTES, min(BATCH_BYTES, size))
 
 
-def _stem(stored: str) -> str:
+def stem(stored: str) -> str:
+    """Return what the files of one recording share: directory and stem."""
     path = PurePosixPath(stored)
     return str(path.with_name(path.name.split(".")[0] or path.name))
 
 
-def _utc(time_ns: int) -> str:
+def begin(time_ns: int) -> str:
+    """Return a file's time, nanoseconds since 1970, as RFC 3339 UTC."""
     try:
         return stamp(datetime.fromtimestamp(time_ns / 1e9, UTC))
     except (OverflowError, ValueError, OSError):

@@ -7,6 +7,7 @@ from dock_agent.clock import Instant
 from dock_agent.custody.chain import EMPTY, Event, Head, digest, next_line, verify
 from dock_agent.errors import CustodyError
 from dock_agent.recording import Digest, DockingId
+from dock_agent.store import tree
 
 Row = tuple[int, DockingId | None, int | None, str, Digest]
 
@@ -23,6 +24,7 @@ def append_all(
     if not conn.in_transaction:
         raise CustodyError("a custody event belongs to the transaction of its change")
     last, dockings, rows = head(conn), dict[DockingId, Head](), list[Row]()
+    before = last.seq
     for event in events:
         about = EMPTY
         if event.docking is not None:
@@ -39,6 +41,8 @@ def append_all(
         " VALUES (?, ?, ?, ?, ?)",
         rows,
     )
+    if before // tree.EACH != last.seq // tree.EACH:
+        tree.grow(conn, last.seq)
     return [row[-1] for row in rows]
 
 
@@ -68,10 +72,22 @@ def lines(conn: sqlite3.Connection, docking: DockingId) -> list[str]:
     return [row["line"] for row in rows]
 
 
+def every(
+    conn: sqlite3.Connection, first: int = 1, last: int | None = None
+) -> Iterator[str]:
+    """Yield the station's lines from number `first` to `last`, or to the end."""
+    rows = conn.execute(
+        "SELECT line FROM custody WHERE seq >= ? AND (? IS NULL OR seq <= ?)"
+        " ORDER BY seq",
+        (first, last, last),
+    )
+    for row in rows:
+        yield row["line"]
+
+
 def log(conn: sqlite3.Connection) -> str:
     """Return the whole log as JSON lines."""
-    rows = conn.execute("SELECT line FROM custody ORDER BY seq")
-    return "".join(row["line"] + "\n" for row in rows)
+    return "".join(line + "\n" for line in every(conn))
 
 
 def check(conn: sqlite3.Connection) -> Head:

@@ -253,11 +253,53 @@ CREATE TABLE finding (                  -- what is odd in a docking's timeline
 ) STRICT, WITHOUT ROWID;
 """
 
+CHECKPOINTS = """
+CREATE TABLE custody_tree (             -- the log's complete subtrees
+    level INTEGER NOT NULL CHECK (level > 0),  -- of 16, 256, … lines
+    number INTEGER NOT NULL,            -- from 0, no gaps
+    sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+    PRIMARY KEY (level, number)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER custody_tree_grows BEFORE INSERT ON custody_tree
+WHEN NEW.number <> (SELECT coalesce(max(number) + 1, 0) FROM custody_tree
+    WHERE level = NEW.level)
+BEGIN SELECT RAISE (ABORT, 'the tree grows at its end'); END;
+CREATE TRIGGER custody_tree_keeps BEFORE DELETE ON custody_tree
+BEGIN SELECT RAISE (ABORT, 'the tree is append-only'); END;
+CREATE TRIGGER custody_tree_stands BEFORE UPDATE ON custody_tree
+BEGIN SELECT RAISE (ABORT, 'the tree is append-only'); END;
+
+CREATE TABLE checkpoint (
+    number INTEGER PRIMARY KEY,         -- from 1, no gaps
+    size INTEGER NOT NULL,              -- lines of the log
+    note TEXT NOT NULL,                 -- as it was signed
+    made_at TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER checkpoint_grows BEFORE INSERT ON checkpoint
+WHEN NEW.number <> (SELECT coalesce(max(number), 0) + 1 FROM checkpoint)
+    OR NEW.size <= (SELECT coalesce(max(size), 0) FROM checkpoint)
+BEGIN SELECT RAISE (ABORT, 'a checkpoint comes after the last one'); END;
+CREATE TRIGGER checkpoint_keeps BEFORE DELETE ON checkpoint
+BEGIN SELECT RAISE (ABORT, 'checkpoints are append-only'); END;
+CREATE TRIGGER checkpoint_stands BEFORE UPDATE ON checkpoint
+BEGIN SELECT RAISE (ABORT, 'checkpoints are append-only'); END;
+
+CREATE TABLE alarm (                    -- where the log is not what it was
+    place TEXT PRIMARY KEY,             -- "station", or a destination's name
+    told TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE witness (                  -- the last checkpoint that a place proved
+    destination TEXT PRIMARY KEY REFERENCES destination (name),
+    number INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", FIRST),
     ("0002_configured", CONFIGURED),
     ("0003_axis_place", AXIS_PLACE),
     ("0004_apart", APART),
     ("0005_erasing", ERASING),
-    ("0006_facts", FACTS),
+    ("0006_checkpoints", CHECKPOINTS),
+    ("0007_facts", FACTS),
 )

@@ -36,6 +36,7 @@ from dock_agent.sync.lane import Lane
 from dock_agent.sync.policy import LEASE, resting
 from dock_agent.sync.reconcile import Reconciler
 from dock_agent.sync.route import Routes, routes
+from dock_agent.sync.witness import Witnessing
 
 log = logging.getLogger(__name__)
 
@@ -169,6 +170,7 @@ class Worker:
             while (outcome := self.step(conn, name, owner)) is not Outcome.IDLE:
                 confirmed += outcome is Outcome.CONFIRMED
                 show(confirmed)
+            self._witness(conn, name)
         left = backlog.waiting(conn)
         return Summary(confirmed, left.count - left.refused, left.refused)
 
@@ -226,9 +228,25 @@ class Worker:
             self.fill(conn, name)
         if self._is_to_wait(destinations.get(conn, name)):
             return
+        self._witness(conn, name)
         reconciler = Reconciler(self.vault, self.clock, self._go_on)
+        self._ask(conn, name, reconciler.look)
+
+    def _witness(self, conn: sqlite3.Connection, name: DestinationName) -> None:
+        """Leave there what is new of the custody log's checkpoints."""
+        if not self._is_to_wait(destinations.get(conn, name)):
+            witnessing = Witnessing(self.vault, self.clock, self._go_on)
+            self._ask(conn, name, witnessing.send)
+
+    def _ask(
+        self,
+        conn: sqlite3.Connection,
+        name: DestinationName,
+        ask: Callable[[sqlite3.Connection, DestinationName, Lane], object],
+    ) -> None:
+        """Do something else there; a destination that fails rests."""
         try:
-            reconciler.look(conn, name, self.lanes[name])
+            ask(conn, name, self.lanes[name])
         except Stopping:
             return
         except SyncError as error:

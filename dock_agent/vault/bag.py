@@ -35,7 +35,14 @@ from dock_agent.recording import (
     FileState,
     TransferState,
 )
-from dock_agent.store import custody, dockings, erasures, files, transfers
+from dock_agent.store import (
+    checkpoints,
+    custody,
+    dockings,
+    erasures,
+    files,
+    transfers,
+)
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Change, Docking
 from dock_agent.store.files import File
@@ -275,6 +282,7 @@ def _say(
         dockings.set_state(conn, docking.id, change, at)
         if told.complete:  # it lists all that its camera still has
             erasures.resolve(conn, docking.id, at)
+        checkpoints.make(conn, sealer.station, sealer.key, at)
 
 
 def _transfer(docking: Docking, path: PurePosixPath, content: bytes) -> NewTransfer:

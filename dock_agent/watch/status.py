@@ -140,6 +140,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[Link, ...]
     vault: Room
     owed: tuple[Owed, ...]
+    alarms: tuple[str, ...] = ()  # where the custody log is not what it was
 
 
 def bay_status(bay: Bay, since: datetime, eta_s: float | None) -> BayStatus:

@@ -233,6 +233,19 @@ def test_from_afar_there_are_no_reasons(client: FlaskClient, config: Config) -> 
     assert found["links"][0]["failure"] is None
 
 
+def test_a_log_that_differs_is_said_at_the_station_and_to_nobody_else(
+    client: FlaskClient, config: Config
+) -> None:
+    alarm = "nas: checkpoints/harbour-1/00000007 is there already, and is not ours"
+    seen = msgspec.structs.replace(status([ready("1")]), alarms=(alarm,))
+    show(config, seen)
+
+    assert alarm in client.get("/it").text
+    assert client.get("/api/v1/status").get_json()["alarms"] == [alarm]
+    afar = client.get("/api/v1/status", environ_overrides=AFAR).get_json()
+    assert afar["alarms"] == []
+
+
 def test_health_is_that_of_the_agent(
     client: FlaskClient, config: Config, clock: StillClock
 ) -> None:

@@ -1,0 +1,210 @@
+"""Make the database anew from the vault alone, once it is lost.
+
+The log comes first: every line that the vault has, held against its links and its
+checkpoints; the last of these has to be signed by a key that is trusted from
+elsewhere, and vouches for all lines before it. What the log says was sealed is then
+read again from the medium, file by file: only what is still what was signed counts as
+verified. Nothing counts as confirmed: all of it is queued, and where a destination
+has it already, it proves that again.
+
+What came after the last checkpoint is lost: a minute, at most.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from dock_agent.clock import SystemClock
+from dock_agent.config import Config
+from dock_agent.custody import chain, memory, merkle
+from dock_agent.custody.chain import Event
+from dock_agent.custody.checkpoint import origin, read
+from dock_agent.custody.signing import PublicKey, load
+from dock_agent.errors import ConfigError, CustodyError, NotAllowed, VaultUnusable
+from dock_agent.rebuilt_rows import Rows
+from dock_agent.recording import DestinationName
+from dock_agent.store import checkpoints, custody, destinations, restore, station
+from dock_agent.store.checkpoints import Kept
+from dock_agent.store.db import connect, transaction
+from dock_agent.sync.backfill import backfill
+from dock_agent.sync.place import place_of
+from dock_agent.vault import journal, lock
+from dock_agent.vault.journal import Segment
+from dock_agent.vault.layout import MARKER
+from dock_agent.vault.real import RealDisk
+
+MOST = 100  # failures that the custody log lists
+
+
+class DatabaseThere(NotAllowed):
+    """There is a database already: none is made in its place."""
+
+    hint = "If it is damaged, stop the agent and move it away first; keep it."
+
+
+class NoLog(CustodyError):
+    """The vault has no custody log to begin from."""
+
+    hint = "Is [vault] path the right one? The log is in its directory `custody`."
+
+
+class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
+    """What was restored, as `--json` prints it.
+
+    `files` were read again and are what was signed; `failed` says of each thing that
+    is not, or could not be read, what is wrong with it.
+    """
+
+    dockings: int
+    files: int
+    lines: int
+    failed: tuple[str, ...]
+
+
+def rebuild(
+    config: Config, trusted: Sequence[Path], show: Callable[[int, int], None]
+) -> Rebuilt:
+    """Make the database of this configuration; there must be none.
+
+    `trusted` are public keys besides the station's own, PEM. `show` hears how many
+    dockings are done, of how many. Raises `DatabaseThere`, `ConfigError` without any
+    key, `CustodyError` where the log is not whole: no database is left then.
+    """
+    target, root = config.store_path, config.vault_path
+    if target.exists():
+        raise DatabaseThere(f"{target} is there")
+    if not (root / MARKER).is_file():
+        raise VaultUnusable(f"{root} is not a vault: its marker is missing")
+    part = target.with_name(f"{target.name}.rebuilding")
+    with lock.held(root):
+        _remove(part)
+        try:
+            with closing(connect(part, create=True)) as conn:
+                told = _Work(config, conn, _keys(config, trusted)).run(show)
+            _name(part, target)
+        finally:
+            _remove(part)
+    return told
+
+
+class _Work:
+    """One rebuilding, into a database that has no name yet."""
+
+    def __init__(
+        self, config: Config, conn: sqlite3.Connection, keys: list[PublicKey]
+    ) -> None:
+        self._config, self._conn, self._trusted = config, conn, keys
+        self._disk, self._root = RealDisk(), config.vault_path
+        self._clock = SystemClock()
+
+    def run(self, show: Callable[[int, int], None]) -> Rebuilt:
+        segments = list(journal.segments(self._disk, self._root))
+        if not segments:
+            raise NoLog(f"nothing is in {self._root / journal.FOLDER}")
+        lines = [line for segment in segments for line in segment.lines]
+        chain.verify(lines)
+        known = memory.recall(lines)
+        rows = Rows(self._config, self._conn, self._clock, known)
+        keys = self._trusted + rows.keys()
+        self._checkpoints(segments, keys)
+        self._begin(segments, keys, known)
+        for number, past in enumerate(sorted(known.dockings), 1):
+            rows.restore(known.dockings[past])
+            show(number, len(known.dockings))
+        return self._end(rows, len(lines))
+
+    def _checkpoints(self, segments: list[Segment], keys: list[PublicKey]) -> None:
+        """Hold each checkpoint against the lines; the last has a trusted key."""
+        growing = merkle.Growing()
+        for segment in segments:
+            for line in segment.lines:
+                growing.add(line.encode())
+            name, known = segment.note.partition("\n")[0], keys
+            if segment is segments[-1]:
+                name, known = origin(self._config.station.id), self._trusted
+            told = read(segment.note, known, name)
+            if (told.size, told.root) != (growing.size, growing.root()):
+                raise CustodyError(
+                    f"checkpoint {segment.number} in the vault is of other lines"
+                )
+
+    def _begin(
+        self, segments: list[Segment], keys: list[PublicKey], known: memory.Memory
+    ) -> None:
+        size, at = 0, self._clock.now()
+        vault = lock.identity(self._disk, self._root, self._clock, None)
+        with transaction(self._conn) as conn:
+            station.set_vault_id(conn, vault)
+            for key in reversed(keys):  # the first, which is the station's own, last
+                station.sign_with(conn, key)
+            for segment in segments:
+                restore.lines(conn, segment.lines)
+                size += len(segment.lines)
+                checkpoints.keep(conn, Kept(segment.number, size, segment.note), at)
+            for table in self._config.destinations:
+                name = DestinationName(table.name)
+                place = place_of(self._config, table)()
+                destinations.ensure(conn, name, table.kind, place)
+                if name in known.markers:
+                    restore.marker(conn, name, known.markers[name])
+
+    def _end(self, rows: Rows, lines: int) -> Rebuilt:
+        at = self._clock.now()
+        for table in self._config.destinations:
+            backfill(self._conn, self._root, DestinationName(table.name), at)
+        facts = {
+            "lines": lines,
+            "dockings": rows.dockings,
+            "files": rows.files,
+            "failed": len(rows.failed),
+            "such_as": rows.failed[:MOST],
+        }
+        with transaction(self._conn) as conn:
+            rows.holds(conn)
+            custody.append(conn, Event("rebuilt", facts=facts), at)
+        return Rebuilt(
+            dockings=rows.dockings,
+            files=rows.files,
+            lines=lines,
+            failed=tuple(rows.failed),
+        )
+
+
+def _keys(config: Config, trusted: Sequence[Path]) -> list[PublicKey]:
+    """Return the keys that a person vouches for: the station's own first."""
+    found = []
+    if config.signing_path.exists():
+        found.append(load(config.signing_path).public)
+    for path in trusted:
+        try:
+            found.append(PublicKey.from_pem(path.read_bytes()))
+        except (OSError, CustodyError) as error:
+            raise ConfigError(f"{path}: {error}") from error
+    if not found:
+        raise ConfigError(
+            f"the signing key {config.signing_path} is gone; name its public key,"
+            " which is in every bag and every export, with --trust"
+        )
+    return found
+
+
+def _name(part: Path, target: Path) -> None:
+    """Give the database its name; one that came meanwhile is left as it is."""
+    try:
+        target.hardlink_to(part)
+    except FileExistsError as error:
+        raise DatabaseThere(f"{target} is there") from error
+    directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _remove(part: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        part.with_name(part.name + ending).unlink(missing_ok=True)

@@ -1,0 +1,166 @@
+"""The checkpoints of the custody log: made, kept for good, and held against it."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from dock_agent.clock import Instant, stamp
+from dock_agent.custody import merkle
+from dock_agent.custody.chain import Event
+from dock_agent.custody.checkpoint import Checkpoint, origin, read, signed
+from dock_agent.custody.signing import PublicKey, SigningKey
+from dock_agent.errors import CustodyError
+from dock_agent.recording import DestinationName
+from dock_agent.store import custody, station, tree
+from dock_agent.store.db import writer
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A checkpoint as it was signed: `number` counts from 1, `size` lines."""
+
+    number: int
+    size: int
+    note: str
+
+
+@writer
+def make(
+    conn: sqlite3.Connection, name: str, key: SigningKey, at: Instant
+) -> Kept | None:
+    """Sign the log of station `name` as it is; None if nothing is new since the last.
+
+    It has to go on from the last one: raises `CustodyError` where lines that were
+    signed are gone or were changed. Nothing is signed then.
+    """
+    size, before = custody.head(conn).seq, last(conn)
+    tree.grow(conn, size)  # of lines from before there was a tree
+    known = 0 if before is None else before.size
+    if before is not None:
+        told = _told(before, station.keys(conn) | {key.public.id: key.public})
+        if told.size > size or tree.root(conn, told.size) != told.root:
+            raise CustodyError(f"the log is not the one that was signed at {told.size}")
+    if size == known:
+        return None
+    whole = Checkpoint(origin(name), size, tree.root(conn, size))
+    number = 1 if before is None else before.number + 1
+    made = Kept(number, size, signed(whole, key))
+    keep(conn, made, at)
+    return made
+
+
+@writer
+def keep(conn: sqlite3.Connection, made: Kept, at: Instant) -> None:
+    """Keep a checkpoint; it comes after the last one, and never goes."""
+    conn.execute(
+        "INSERT INTO checkpoint (number, size, note, made_at) VALUES (?, ?, ?, ?)",
+        (made.number, made.size, made.note, stamp(at.utc)),
+    )
+
+
+def last(conn: sqlite3.Connection) -> Kept | None:
+    """Return the newest checkpoint; None before the first."""
+    return next(newest(conn), None)
+
+
+def newest(conn: sqlite3.Connection, below: int | None = None) -> Iterator[Kept]:
+    """Yield the checkpoints, the newest first; those below a number, if it is given."""
+    rows = conn.execute(
+        "SELECT * FROM checkpoint WHERE ? IS NULL OR number < ? ORDER BY number DESC",
+        (below, below),
+    )
+    for row in rows:
+        yield Kept(row["number"], row["size"], row["note"])
+
+
+def proof_of(conn: sqlite3.Connection, seq: int, size: int) -> list[bytes]:
+    """Return the hashes that prove line `seq`, from 1, in the log of `size` lines."""
+    return merkle.inclusion(seq - 1, size, tree.reader(conn))
+
+
+def extension(conn: sqlite3.Connection, old: int, size: int) -> list[bytes]:
+    """Return the hashes that prove that `size` lines begin with the `old` ones."""
+    return merkle.consistency(old, size, tree.reader(conn))
+
+
+def check(conn: sqlite3.Connection) -> None:
+    """Read the whole log, and hold every checkpoint and the kept tree against it.
+
+    Raises `CustodyError` for the first that differs.
+    """
+    keys, growing = station.keys(conn), merkle.Growing()
+    lines = custody.every(conn)
+    for kept in reversed(list(newest(conn))):
+        told = _told(kept, keys)
+        while growing.size < told.size and (line := next(lines, None)) is not None:
+            growing.add(line.encode())
+        if (growing.size, growing.root()) != (told.size, told.root):
+            raise CustodyError(
+                f"checkpoint {kept.number} is not of this log: it was signed with"
+                f" {told.size} lines"
+            )
+    for line in lines:
+        growing.add(line.encode())
+    if tree.root(conn, growing.size) != growing.root():
+        raise CustodyError("the kept tree is not that of the log's lines")
+
+
+@writer
+def alarm(conn: sqlite3.Connection, place: str, told: str, at: Instant) -> bool:
+    """A place does not have the log that we have: said once, and put on record.
+
+    Returns whether that is new.
+    """
+    cursor = conn.execute(
+        "INSERT INTO alarm (place, told) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        (place, told),
+    )
+    new = cursor.rowcount == 1
+    if new:
+        facts = {"place": place, "reason": told}
+        custody.append(conn, Event("log differs", facts=facts), at)
+    return new
+
+
+def has_alarm(conn: sqlite3.Connection, place: str) -> bool:
+    """Whether an alarm was raised for a place."""
+    row = conn.execute("SELECT 1 FROM alarm WHERE place = ?", (place,)).fetchone()
+    return row is not None
+
+
+def unwitnessed(
+    conn: sqlite3.Connection, name: DestinationName, count: int
+) -> list[Kept]:
+    """Return checkpoints that a destination has not proved yet, the oldest first."""
+    rows = conn.execute(
+        "SELECT number, size, note FROM checkpoint WHERE number > coalesce("
+        "(SELECT number FROM witness WHERE destination = ?), 0)"
+        " ORDER BY number LIMIT ?",
+        (name, count),
+    )
+    return [Kept(*row) for row in rows]
+
+
+@writer
+def witnessed(conn: sqlite3.Connection, name: DestinationName, number: int) -> None:
+    """A destination proved that it has this checkpoint, and those before it."""
+    conn.execute(
+        "INSERT INTO witness (destination, number) VALUES (?, ?)"
+        " ON CONFLICT (destination) DO UPDATE"
+        " SET number = max(number, excluded.number)",
+        (name, number),
+    )
+
+
+def alarms(conn: sqlite3.Connection) -> list[str]:
+    """Return where the log is not what it was, and what was found there."""
+    rows = conn.execute("SELECT * FROM alarm ORDER BY place")
+    return [f"{row['place']}: {row['told']}" for row in rows]
+
+
+def _told(kept: Kept, keys: Mapping[str, PublicKey]) -> Checkpoint:
+    """Read one of ours: under whatever name, the key is the station's."""
+    found = read(kept.note, keys.values(), kept.note.partition("\n")[0])
+    if found.size != kept.size:
+        raise CustodyError(f"checkpoint {kept.number} is not of {kept.size} lines")
+    return found
