@@ -19,6 +19,7 @@ LAYERS = (
         "log",
         "durations",
         "signals",
+        "dock_decrypt",  # a lone file that imports nothing of ours
     },
     {"custody"},
     {"store"},
