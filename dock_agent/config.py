@@ -19,6 +19,7 @@ from dock_agent.config_tables import (
     Bay,
     Cameras,
     Destination,
+    Encryption,
     Keys,
     Offload,
     Release,
@@ -38,6 +39,7 @@ __all__ = [
     "Cameras",
     "Config",
     "Destination",
+    "Encryption",
     "Keys",
     "Offload",
     "Release",
@@ -71,6 +73,7 @@ class Config(Table, frozen=True):
     sync: Sync = Sync()
     web: Web = Web()
     keys: Keys = Keys()
+    encryption: Encryption | None = None
     base: Annotated[
         str, Meta(description="not in the file: where relative paths start")
     ] = ""

@@ -16,6 +16,7 @@ from multiprocessing import forkserver
 
 import msgspec
 
+from dock_agent import encryption
 from dock_agent.agent import Agent, Tools
 from dock_agent.bays.charge import PowerSupplies
 from dock_agent.bays.detector import Detector, Presence, Seen, Sighting
@@ -56,6 +57,7 @@ class Opened:
     config: Config
     conn: sqlite3.Connection
     sealer: Sealer
+    recipients: tuple[bytes, ...] = ()  # to whom everything is encrypted
 
     def connect(self) -> sqlite3.Connection:
         """Open the store once more, for another thread."""
@@ -66,7 +68,8 @@ class Opened:
 def opened(config: Config, clock: Clock) -> Iterator[Opened]:
     """Open and hold the vault and the store, and recover what was left undone.
 
-    Raises `VaultUnusable`, `AlreadyRunning`, and what the store raises.
+    Raises `VaultUnusable`, `AlreadyRunning`, `EncryptionMissing`, and what the store
+    raises.
     """
     disk, root = RealDisk(), config.vault_path
     _parent_of_store(config)
@@ -79,6 +82,7 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
             if config.vault.cached == "refuse":
                 require_medium(disk, root)
             key = signing_key(config, conn)
+            to = encryption.begin(conn, encryption.recipients(config), clock)
             names = tuple(DestinationName(d.name) for d in config.destinations)
             within = RealDisk(within=root)
             sealer = Sealer(within, root, key, clock, config.station.id, names)
@@ -94,7 +98,7 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
                 custody.append(conn, started, clock.now())
             summary = recover(conn, sealer)
             log.info("recovery done %s", summary)
-            yield Opened(config, conn, sealer)
+            yield Opened(config, conn, sealer, to)
 
 
 def _parent_of_store(config: Config) -> None:
@@ -150,8 +154,8 @@ def _record(held: Opened, clock: Clock, event: Event) -> None:
 def _agent(held: Opened, clock: Clock, still: Still) -> Agent:
     config = held.config
     offload = config.offload
-    terms = Terms(config.vault.reserve_bytes, offload.pace, PATIENCE, offload.rest_s)
-    limits = Limits(offload.silence_s, terms)
+    known = config.vault.reserve_bytes, offload.pace, PATIENCE, offload.rest_s
+    limits = Limits(offload.silence_s, Terms(*known, held.recipients))
     tools = Tools(
         mounter=BayMounter(),
         charger=PowerSupplies(),

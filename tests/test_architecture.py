@@ -26,7 +26,7 @@ LAYERS = (
     {"vault"},
     {"bays", "cameras", "media"},
     {"offload", "sync", "export"},
-    {"watch", "away", "verifying", "keys"},
+    {"watch", "away", "verifying", "keys", "encryption"},
     {"simulated"},
     {"station"},
     {"agent", "story", "examine"},

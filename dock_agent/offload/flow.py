@@ -29,19 +29,20 @@ class Digests:
     size: int
 
 
-def copy_blocks(read: Read, write: Write, size: int) -> Digests:
+def copy_blocks(
+    read: Read, write: Write, size: int, parts: Parts | None = None
+) -> Digests:
     """Read until the end, pass every block on, and return what was seen.
 
     Reads past `size` bytes are not written: the caller sees the larger count
-    and keeps nothing.
+    and keeps nothing. `parts` hears every block, too.
     """
-    if size <= SMALL:
-        return _in_turn(read, write, size)
-    return _at_once(read, write, size)
+    copy = _in_turn if size <= SMALL else _at_once
+    return copy(read, write, size, parts or Parts())
 
 
-def _in_turn(read: Read, write: Write, size: int) -> Digests:
-    whole, parts, done, buffer = hashlib.sha256(), Parts(), 0, ring()[0]
+def _in_turn(read: Read, write: Write, size: int, parts: Parts) -> Digests:
+    whole, done, buffer = hashlib.sha256(), 0, ring()[0]
     while (count := read(buffer)) and done <= size:
         block = buffer[:count]
         whole.update(block)
@@ -59,8 +60,8 @@ def _digests(whole: str, parts: Parts, size: int) -> Digests:
     return Digests(Digest(whole), tuple(parts.done) or one, size)
 
 
-def _at_once(read: Read, write: Write, size: int) -> Digests:
-    whole, parts, done, buffers = hashlib.sha256(), Parts(), 0, ring()
+def _at_once(read: Read, write: Write, size: int, parts: Parts) -> Digests:
+    whole, done, buffers = hashlib.sha256(), 0, ring()
     flying: deque[list[Future[None]]] = deque()
     with (
         ThreadPoolExecutor(1) as hashing,

@@ -232,10 +232,17 @@ CREATE TRIGGER erasure_keeps BEFORE DELETE ON erasure
 BEGIN SELECT RAISE (ABORT, 'what was erased is never forgotten'); END;
 """
 
+ENCRYPTED = """
+ALTER TABLE file ADD COLUMN cipher_sha256 TEXT;  -- of the copy, if it is encrypted
+ALTER TABLE file ADD COLUMN cipher_size INTEGER;
+ALTER TABLE file ADD COLUMN cipher_keys TEXT;    -- whose keys open it: ids, spaced
+"""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", FIRST),
     ("0002_configured", CONFIGURED),
     ("0003_axis_place", AXIS_PLACE),
     ("0004_apart", APART),
     ("0005_erasing", ERASING),
+    ("0006_encrypted", ENCRYPTED),
 )

@@ -9,12 +9,14 @@ from dock_agent.clock import unstamp
 from dock_agent.errors import StoreError
 from dock_agent.recording import (
     CameraId,
+    Ciphertext,
     Digest,
     DockingId,
     FileId,
     FileState,
     RecordingId,
 )
+from dock_agent.store.file import ciphertext
 from dock_agent.store.files import shown
 
 LAST = ("~", RecordingId("~"))  # sorts after every time and every ULID
@@ -52,6 +54,8 @@ class DockingLine:
 class FileLine:
     """One file with its state at each destination. `name` is text for people.
 
+    `size` and `sha256` are of the file as its camera had it.
+
     `formerly` is what was said of it where the station does not look any more: at
     destinations that the configuration no longer names. It vouches for nothing.
     """
@@ -61,6 +65,7 @@ class FileLine:
     name: str
     size: int
     sha256: Digest | None
+    encrypted: Ciphertext | None  # what the vault and the destinations have of it
     state: FileState
     reason: str | None
     destinations: dict[str, str]
@@ -229,6 +234,7 @@ def _files(conn: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> list[FileLi
             name=shown(bytes(row["path"])),
             size=row["size"],
             sha256=row["sha256"],
+            encrypted=ciphertext(row),
             state=FileState(row["state"]),
             reason=row["reason"],
             destinations=_destinations(conn, row["held_by"] or row["id"], named=True),

@@ -43,6 +43,7 @@ class Envelope:
         _fill(self._key)
         self.head = head(self._key, recipients)
         self.keys = tuple(recipient.id for recipient in recipients)
+        self._used = False
 
     def length(self, size: int) -> int:
         """Return how long the encrypted file is, of a file of `size` bytes."""
@@ -50,6 +51,9 @@ class Envelope:
 
     def sealing(self, write: Write) -> "Sealing":
         """Return what encrypts to `write`. Only once: raises `ValueError` after."""
+        if self._used:
+            raise ValueError("its key encrypted something else")
+        self._used = True
         return Sealing(Cobblestone256Encryptor(*self._terms()), self.head, write)
 
     def opening(self, size: int) -> "Opening":
@@ -136,6 +140,10 @@ class Opening:
         else:
             self._sound = False
         return (Digest(self._plain.hexdigest()), self._size) if self._sound else None
+
+    def agrees(self, whole: Digest, size: int) -> bool:
+        """Whether it opens, to its very end, to what has this digest and length."""
+        return self.found() == (whole, size)
 
     def parts(self, whole: Digest) -> tuple[Digest, ...]:
         """Return the digests of the encrypted file's parts, PART_SIZE bytes each.

@@ -174,6 +174,22 @@ def test_the_read_back_knows_the_plaintext_and_the_parts() -> None:
     )
 
 
+def test_the_read_back_agrees_to_nothing_but_what_was_read_from_the_camera() -> None:
+    plain = bytes(40_000)
+    digest = Digest(hashlib.sha256(plain).hexdigest())
+    other = Digest(hashlib.sha256(b"other").hexdigest())
+
+    for told, size, agrees in (
+        (digest, 40_000, True),
+        (other, 40_000, False),  # the memory failed between the digest and the cipher
+        (digest, 39_999, False),
+    ):
+        envelope = Envelope([recipient("default")])
+        opening = envelope.opening(40_000)
+        opening.take(memoryview(encrypted(plain, envelope=envelope)))
+        assert opening.agrees(told, size) is agrees
+
+
 def test_the_read_back_finds_a_bit_that_flipped_anywhere() -> None:
     plain, envelope = bytes(40_000), Envelope([recipient("default")])
     file = encrypted(plain, envelope=envelope)
