@@ -10,6 +10,7 @@ import pytest
 
 from dock_agent import dock_decrypt
 from dock_agent.custody.recipients import parse
+from dock_agent.errors import FixityError
 from dock_agent.offload.copy import copy_one
 from dock_agent.offload.messages import Named, Proved
 from dock_agent.offload.recover import recover
@@ -234,8 +235,23 @@ def test_a_bit_that_flips_on_the_medium_is_copied_again_with_another_key(
 
     copied = copy_one(camera, camera.wanted("1.mp4", Path("/bag")), disk, silent, to)
 
-    assert opened(disk.read(copied.part), PRIVATE) == bytes(size)
+    on_the_medium = bytearray()
+    disk.study(copied.part, lambda: on_the_medium.extend)
+    assert opened(bytes(on_the_medium), PRIVATE) == bytes(size)
     assert list(disk.listing(Path("/bag"))) == [copied.part]
+
+
+def test_a_medium_that_flips_a_bit_each_time_gives_no_copy(tmp_path: Path) -> None:
+    camera, disk = FolderCamera(tmp_path), SimulatedDisk()
+    camera.record("1.mp4", bytes(5000))
+    disk.make_directory(Path("/bag"))
+    disk.faults = Faults(flips=2)
+    wanted, to = camera.wanted("1.mp4", Path("/bag")), (recipient("default"),)
+
+    with pytest.raises(FixityError, match="does not open"):
+        copy_one(camera, wanted, disk, silent, to)
+
+    assert list(disk.listing(Path("/bag"))) == []
 
 
 def test_no_key_encrypts_twice() -> None:
