@@ -19,6 +19,7 @@ from dock_agent.config_tables import (
     Bay,
     Cameras,
     Destination,
+    Encryption,
     Keys,
     Offload,
     Release,
@@ -38,6 +39,7 @@ __all__ = [
     "Cameras",
     "Config",
     "Destination",
+    "Encryption",
     "Keys",
     "Offload",
     "Release",
@@ -71,6 +73,7 @@ class Config(Table, frozen=True):
     sync: Sync = Sync()
     web: Web = Web()
     keys: Keys = Keys()
+    encryption: Encryption | None = None
     base: Annotated[
         str, Meta(description="not in the file: where relative paths start")
     ] = ""
@@ -87,6 +90,12 @@ class Config(Table, frozen=True):
     def snapshot_path(self) -> Path:
         """Where the agent leaves the live state of the bays for the page."""
         return self.store_path.with_name("status.json")
+
+    @property
+    def profiles_path(self) -> Path | None:
+        """Where the station's own profiles of cameras are, if it has some."""
+        folder = self.cameras.profiles
+        return None if folder is None else self.resolve(folder)
 
     @property
     def derived_path(self) -> Path:

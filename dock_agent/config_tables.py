@@ -230,6 +230,18 @@ class Web(Table, frozen=True):
     ] = 2.0
 
 
+class Encryption(Table, frozen=True):
+    """To whom every file is encrypted. Once on, only a recipient's order ends it."""
+
+    recipients: Annotated[
+        tuple[str, ...],
+        Meta(min_length=1, description="files of public keys; each alone opens all"),
+    ]
+    profile: Annotated[
+        Literal["default", "fips", "rsa"], Meta(description="which kind of keys")
+    ] = "default"
+
+
 class Keys(Table, frozen=True):
     """Where the station's own keys are."""
 

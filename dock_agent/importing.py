@@ -129,6 +129,7 @@ def import_tree(
                 config.vault.reserve_bytes,
                 patience=PATIENCE,
                 rest=config.offload.rest_s,
+                recipients=held.recipients,
             ),
             LANES,
         )

@@ -1,5 +1,6 @@
 """The words of the trade as types: identifiers, states, and what they name."""
 
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NewType
 
@@ -11,6 +12,16 @@ TransferId = NewType("TransferId", int)
 BayName = NewType("BayName", str)
 DestinationName = NewType("DestinationName", str)
 Digest = NewType("Digest", str)  # SHA-256 as 64 lower-case hexadecimal digits
+
+
+@dataclass(frozen=True, slots=True)
+class Ciphertext:
+    """What the vault holds of a file that was encrypted, and whose keys open it."""
+
+    sha256: Digest
+    size: int
+    keys: tuple[str, ...]  # ids of recipients
+
 
 PART_SIZE = 8 << 20  # bytes: parts are hashed in the offload pass, and sent later
 

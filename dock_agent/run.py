@@ -15,6 +15,7 @@ from functools import partial
 
 import msgspec
 
+from dock_agent import encryption
 from dock_agent.agent import Agent, Tools
 from dock_agent.bays.charge import PowerSupplies
 from dock_agent.bays.detector import Detector, Presence, Seen, Sighting
@@ -25,7 +26,7 @@ from dock_agent.clock import Clock, SystemClock
 from dock_agent.config import Config
 from dock_agent.custody.chain import Event
 from dock_agent.deriving import Ground, beside
-from dock_agent.errors import ConfigError, StoreError
+from dock_agent.errors import StoreError
 from dock_agent.keys import signing_key
 from dock_agent.offload.children import Children
 from dock_agent.offload.clerk import PATIENCE, Terms
@@ -57,6 +58,7 @@ class Opened:
     config: Config
     conn: sqlite3.Connection
     sealer: Sealer
+    recipients: tuple[bytes, ...] = ()  # to whom everything is encrypted
 
     def connect(self) -> sqlite3.Connection:
         """Open the store once more, for another thread."""
@@ -67,7 +69,8 @@ class Opened:
 def opened(config: Config, clock: Clock) -> Iterator[Opened]:
     """Open and hold the vault and the store, and recover what was left undone.
 
-    Raises `VaultUnusable`, `AlreadyRunning`, and what the store raises.
+    Raises `VaultUnusable`, `AlreadyRunning`, `EncryptionMissing`, and what the store
+    raises.
     """
     disk, root = RealDisk(), config.vault_path
     _parent_of_store(config)
@@ -80,6 +83,7 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
             if config.vault.cached == "refuse":
                 require_medium(disk, root)
             key = signing_key(config, conn)
+            to = encryption.begin(conn, encryption.recipients(config), clock)
             names = tuple(DestinationName(d.name) for d in config.destinations)
             within = RealDisk(within=root)
             sealer = Sealer(within, root, key, clock, config.station.id, names)
@@ -96,7 +100,7 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
             summary = recover(conn, sealer)
             log.info("recovery done %s", summary)
             journal.tend(conn, sealer, sign=True)
-            yield Opened(config, conn, sealer)
+            yield Opened(config, conn, sealer, to)
             journal.tend(conn, sealer, sign=True)
 
 
@@ -119,7 +123,7 @@ def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> Non
             for detector in detectors:
                 detector.start(partial(_seen, agent.station, agent.profiles))
             ready()
-            ground = Ground.of(config, _profiles(config))
+            ground = Ground.of(config, profile.chosen(config.profiles_path))
             with beside(held.connect, clock, ground):
                 _loop(_Turn(held, agent, detectors, clock), stop)
         finally:
@@ -153,12 +157,12 @@ def _record(held: Opened, clock: Clock, event: Event) -> None:
 def _agent(held: Opened, children: Children, still: Still) -> Agent:
     config, clock = held.config, held.sealer.clock
     offload = config.offload
-    terms = Terms(config.vault.reserve_bytes, offload.pace, PATIENCE, offload.rest_s)
-    limits = Limits(offload.silence_s, terms)
+    known = config.vault.reserve_bytes, offload.pace, PATIENCE, offload.rest_s
+    limits = Limits(offload.silence_s, Terms(*known, held.recipients))
     tools = Tools(
         mounter=BayMounter(),
         charger=PowerSupplies(),
-        profiles=_profiles(config),
+        profiles=profile.chosen(config.profiles_path),
         offloader=ProcessOffloader(held.connect, held.sealer, limits, children),
         clock=clock,
         vault=config.vault_path,
@@ -166,15 +170,6 @@ def _agent(held: Opened, children: Children, still: Still) -> Agent:
         eraser=ProcessEraser(held.connect, held.sealer, _erase_terms(config), children),
     )
     return Agent(tools, config.bay_names(), still)
-
-
-def _profiles(config: Config) -> tuple[profile.Profile, ...]:
-    if config.cameras.profiles is None:
-        return profile.shipped()
-    folder = config.resolve(config.cameras.profiles)
-    if not folder.is_dir():
-        raise ConfigError(f"[cameras] profiles: there is no directory {folder}")
-    return profile.load(folder)
 
 
 def _erase_terms(config: Config) -> EraseTerms:

@@ -69,6 +69,7 @@ def configuration() -> str:
         "offload": config.Offload,
         "web": config.Web,
         "keys": config.Keys,
+        "encryption": config.Encryption,
     }
     for name, table in tables.items():
         title = " ".join((table.__doc__ or "").split())

@@ -161,6 +161,18 @@ def load(folder: Path) -> tuple[Profile, ...]:
     return _sorted(({p.name: p for p in shipped()} | over).values())
 
 
+def chosen(folder: Path | None) -> tuple[Profile, ...]:
+    """Return the profiles of a station; `folder` has its own, if there is one.
+
+    Raises `ConfigError` if that is no directory.
+    """
+    if folder is None:
+        return shipped()
+    if not folder.is_dir():
+        raise ConfigError(f"[cameras] profiles: there is no directory {folder}")
+    return load(folder)
+
+
 def find(profiles: Sequence[Profile], name: str) -> Profile:
     """Return the profile of a model; the generic one for a model nobody knows."""
     known = {_plain(profile.name): profile for profile in profiles}

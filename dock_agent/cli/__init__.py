@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "demo",
     "destinations": "destinations",
     "doctor": "doctor",
+    "encryption": "encryption",
     "hold": "hold",
     "import": "offload",
     "keys": "keys",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 
+from dock_agent.custody.recipients import parse
 from dock_agent.errors import (
     CameraGone,
     DockError,
@@ -58,7 +59,8 @@ class Offload:
         self._order, self._wait = order, bench.wait
         self._meter = Meter(order.pace, bench.wait)
         self._data = order.bag / "data"
-        self._pieces = Pieces(bench.tree, bench.disk, self._data, self._meter)
+        to = tuple(map(parse, order.recipients))
+        self._pieces = Pieces(bench.tree, bench.disk, self._data, self._meter, to)
         self._lanes = Lanes(1 if order.pace else bench.lanes, self._tell_if_alive)
         self._listed: dict[bytes, Found] = {}
         self._kept: set[bytes] = set()  # paths whose bytes are in the vault
@@ -96,7 +98,7 @@ class Offload:
         others = [file for file in answer.files if file.held is None]
         with vault_errors():
             self._disk.make_directory(self._data)
-        self._leave_room(sum(file.size for file in others))
+        self._leave_room(self._pieces.room(others))
         self._copy_all(others + self._no_longer_held(held))
 
     # ---- what an earlier docking holds --------------------------------------------
@@ -127,13 +129,13 @@ class Offload:
 
     def _copies(self, files: Batch) -> Iterator[Piece]:
         """Yield the copying of each batch, as long as there is room for the rest."""
-        left = sum(file.size for file in files)
+        left = self._pieces.room(files)
         for batch in self._batches(files):
             self._leave_room(left)
             with vault_errors():
                 for folder in sorted({(self._data / f.stored).parent for f in batch}):
                     self._disk.make_directory(folder)
-            left -= sum(file.size for file in batch)
+            left -= self._pieces.room(batch)
             yield partial(self._pieces.copy, batch)
 
     def _leave_room(self, size: int) -> None:
@@ -157,7 +159,7 @@ class Offload:
             names = [(copy.part, self._data / file.stored) for file, copy in copied]
             give_names(self._disk, names)
             self._go(Named(tuple(file.id for file, _ in copied)))
-            self._named |= {file: copy.digest for file, copy in copied}
+            self._named |= {file: copy.copy_digest for file, copy in copied}
             self._count([file for file, _ in copied])
         self._notice(told)
 
@@ -255,4 +257,4 @@ def _why(file: Planned, error: DockError) -> GivenUp | Doubted:
 
 def _proof(file: Planned, copy: Copied) -> Proof:
     known = copy.digest, copy.parts, copy.method, copy.counted
-    return Proof(file.id, *known, retries=copy.retries)
+    return Proof(file.id, *known, retries=copy.retries, encrypted=copy.encrypted)

@@ -28,6 +28,7 @@ from dock_agent.offload.messages import (
     AllPassed,
     Doubted,
     Ended,
+    Found,
     GivenUp,
     Go,
     Heard,
@@ -44,7 +45,7 @@ from dock_agent.offload.messages import (
     Stop,
     ended,
 )
-from dock_agent.offload.plan import Entry, entries, groups
+from dock_agent.offload.plan import ENCRYPTED, Entry, entries, groups
 from dock_agent.offload.root import Root
 from dock_agent.offload.rows import file_proof, new_file, planned, transfer_of
 from dock_agent.offload.settle import close_old
@@ -60,7 +61,8 @@ from dock_agent.recording import (
 from dock_agent.store import dockings, files, inventory, orders, recordings, transfers
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Change, Docking
-from dock_agent.store.files import File
+from dock_agent.store.encryption import require_recipients
+from dock_agent.store.file import File
 from dock_agent.store.inventory import Listing
 from dock_agent.store.recordings import NewRecording
 from dock_agent.vault.bag import Sealer, seal
@@ -84,6 +86,7 @@ class Terms:
     pace: int = 0
     patience: float = 0.0
     rest: float = 0.0
+    recipients: tuple[bytes, ...] = ()  # public files to encrypt to; none: do not
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +115,25 @@ class Clerk:
         self._state = DockingState.OPENED
         self._held: dict[FileId, FileId] = {}
         self._total = (0, 0, 0)  # files, bytes, bytes that nothing holds yet
-        self._listed: list[bytes] = []
+        self._listed: list[Found] = []
+        self._ending = b""
         self.over = False
 
     def open(self, terms: Terms) -> Order:
         """Close what this camera left unfinished, and open the docking.
 
-        Raises `StillWritten` where that does not end in time.
+        Raises `StillWritten` where that does not end in time, or `EncryptionMissing`.
         """
+        require_recipients(self._conn, terms.recipients)
+        self._ending = ENCRYPTED if terms.recipients else b""
         for old in dockings.unfinished(self._conn, self._job.camera):
             close_old(self._conn, self._sealer, old.id, terms.patience)
         job = self._job
         docking = Docking(job.docking, job.camera, job.bay, job.bag, job.identity)
         with transaction(self._conn):
             dockings.open_docking(self._conn, docking, self._sealer.clock.now())
-        bag = self._sealer.root / job.bag
-        limits = terms.reserve, terms.pace
-        return Order(
-            job.source, self._sealer.root, bag, *limits, root=job.root, rest=terms.rest
-        )
+        limits = terms.reserve, terms.pace, job.root, terms.rest, terms.recipients
+        return Order(job.source, root := self._sealer.root, root / job.bag, *limits)
 
     def answer(self, said: Said) -> Heard | None:
         """Commit what was said, and return the answer to it, if it gets one."""
@@ -199,8 +202,8 @@ class Clerk:
     def _list(self, said: Inventory) -> Plan:
         """Commit the inventory (F1) and say what is to be copied."""
         at = self._sealer.clock.now()
-        listed = entries(said.found, self._listed)
-        self._listed += [entry.path for entry in said.found]
+        listed = entries(said.found, self._listed, self._ending)
+        self._listed += said.found
         facts = {
             "file_system": said.file_system,
             "time_resolution_ns": said.resolution_ns,
@@ -238,12 +241,13 @@ class Clerk:
             self._conn, self._job.camera, found.path, found.size, found.mtime_ns
         )
         plan = planned(ident, entry)
-        if earlier is None or earlier.sha256 is None:
+        if earlier is None or not (earlier.sha256 and earlier.copy_sha256):
             return plan
         self._held[ident] = earlier.id
         bag = dockings.get(self._conn, earlier.docking).bag
         copy = self._sealer.root / bag / "data" / earlier.stored
-        return replace(plan, held=Held(copy, earlier.sha256))
+        held = Held(copy, earlier.sha256, earlier.copy_sha256)
+        return replace(plan, held=held)
 
     def _queue(self, conn: sqlite3.Connection, file: File, at: Instant) -> None:
         new = transfer_of(file, self._job.bag, self._job.camera)

@@ -9,9 +9,10 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from dock_agent.custody.recipients import Recipient
 from dock_agent.errors import (
     CameraError,
     CameraGone,
@@ -20,14 +21,29 @@ from dock_agent.errors import (
 )
 from dock_agent.offload.flow import Digests, copy_blocks
 from dock_agent.offload.source import Source, Wanted, opened, read, shown, unchanged
-from dock_agent.recording import Digest, ReadBack
-from dock_agent.vault.disk import Beat, Disk, Writer, readable, vault_errors
+from dock_agent.recording import Ciphertext, Digest, ReadBack
+from dock_agent.vault.disk import (
+    Beat,
+    Begin,
+    Disk,
+    Reread,
+    Writer,
+    readable,
+    vault_errors,
+)
+from dock_agent.vault.encrypt import Envelope, Opening
 from dock_agent.vault.layout import PART
+from dock_agent.vault.parts import NoParts
+
+Recipients = Sequence[Recipient]
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A part that was read back and matched; it waits for its name."""
+    """A part that was read back and matched; it waits for its name.
+
+    `digest` is of what the camera gave, `parts` are of the part.
+    """
 
     part: Path
     digest: Digest
@@ -35,32 +51,64 @@ class Copied:
     method: ReadBack
     counted: int
     retries: int = 0  # readings of the camera that failed before
+    encrypted: Ciphertext | None = None
+
+    @property
+    def copy_digest(self) -> Digest:
+        """Return the digest of what the vault has."""
+        return self.digest if self.encrypted is None else self.encrypted.sha256
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One attempt at one file."""
+    """One attempt at one file; where it is encrypted, with a key of its own."""
 
     source: Source
     wanted: Wanted
     disk: Disk
     beat: Beat
+    to: Recipients
     part: Path
+    envelope: Envelope | None
+
+    @property
+    def size(self) -> int:
+        """Return how long the part is."""
+        size = self.wanted.size
+        return size if self.envelope is None else self.envelope.length(size)
+
+    def again(self) -> "_Job":
+        """Return another attempt: a new part, and a new key."""
+        return _job(self.source, self.wanted, self.disk, self.beat, self.to)
 
 
-def copy_one(source: Source, wanted: Wanted, disk: Disk, beat: Beat) -> Copied:
+def _job(
+    source: Source, wanted: Wanted, disk: Disk, beat: Beat, to: Recipients
+) -> _Job:
+    part = wanted.target.with_name(PART + secrets.token_hex(8))
+    return _Job(source, wanted, disk, beat, to, part, Envelope(to) if to else None)
+
+
+def copy_one(
+    source: Source, wanted: Wanted, disk: Disk, beat: Beat, to: Recipients = ()
+) -> Copied:
     """Copy and prove one file. A mismatch is tried once more, on new blocks.
 
-    Raises `CameraGone`, `CameraError`, `SourceChanged`, `NoRoom`,
-    `VaultUnusable`, or `FixityError`.
+    What is encrypted to recipients is opened again as it is read back. Raises
+    `CameraGone`, `CameraError`, `SourceChanged`, `NoRoom`, `VaultUnusable`, or
+    `FixityError`.
     """
-    job = _Job(source, wanted, disk, beat, _part_name(wanted.target))
+    job = _job(source, wanted, disk, beat, to)
     with _removed_on_error(job):
         return _proved_or_again(job, _write_part(job, sync=_synced))
 
 
 def copy_batch(
-    source: Source, wanted: Sequence[Wanted], disk: Disk, beat: Beat
+    source: Source,
+    wanted: Sequence[Wanted],
+    disk: Disk,
+    beat: Beat,
+    to: Recipients = (),
 ) -> list[Copied | DockError]:
     """Copy and prove small files behind one barrier; an answer for each.
 
@@ -70,7 +118,7 @@ def copy_batch(
     """
     if not wanted:
         return []
-    jobs = [_Job(source, w, disk, beat, _part_name(w.target)) for w in wanted]
+    jobs = [_job(source, one, disk, beat, to) for one in wanted]
     with ExitStack() as cleaning:
         for job in jobs:
             cleaning.enter_context(_removed_on_error(job))
@@ -115,7 +163,7 @@ def _proved_or_again(job: _Job, digests: Digests) -> Copied:
     try:
         return _prove(job, digests)
     except FixityError:
-        again = replace(job, part=_part_name(job.wanted.target))
+        again = job.again()
         with _removed_on_error(again):
             copied = _prove(again, _write_part(again, sync=_synced))
             _remove(job)
@@ -137,11 +185,11 @@ def give_names(disk: Disk, pairs: Sequence[tuple[Path, Path]]) -> None:
 def _write_part(job: _Job, sync: Callable[[Writer], None]) -> Digests:
     with opened(job.source, job.wanted) as fd:
         with vault_errors():
-            writer = job.disk.create(job.part, job.wanted.size)
+            writer = job.disk.create(job.part, job.size)
         try:
             digests = _pass(job, fd, writer)
             with vault_errors():
-                writer.finish(job.wanted.size, job.wanted.mtime_ns)
+                writer.finish(job.size, job.wanted.mtime_ns)
                 sync(writer)
         finally:
             with vault_errors():
@@ -169,23 +217,57 @@ def _pass(job: _Job, fd: int, writer: Writer) -> Digests:
         with vault_errors():
             writer.write(block, offset)
 
-    digests = copy_blocks(fill, write, job.wanted.size)
+    sealing = None if job.envelope is None else job.envelope.sealing(write)
+    if sealing is None:
+        digests = copy_blocks(fill, write, job.wanted.size)
+    else:
+        digests = copy_blocks(fill, sealing.write, job.wanted.size, NoParts())
     unchanged(job.source, fd, job.wanted, digests.size)
+    if sealing is not None:
+        sealing.finish()
     return digests
 
 
 def _prove(job: _Job, digests: Digests) -> Copied:
-    with vault_errors():
-        # Nothing more of the camera is read, but a long read shows that it lives.
-        found = readable(job.disk, job.part, lambda _: job.beat(0))
-    if found is None:
-        raise FixityError(f"{shown(job.wanted.path)}: it could not be read back")
+    if job.envelope is not None:
+        return _prove_opened(job, job.envelope, digests)
+    found = _read_back(job)
     if (found.digest, found.size) != (digests.whole, digests.size):
         raise FixityError(
             f"{shown(job.wanted.path)}: {found.digest} was read back,"
             f" {digests.whole} was written"
         )
     return Copied(job.part, digests.whole, digests.parts, found.method, found.counted)
+
+
+def _prove_opened(job: _Job, envelope: Envelope, digests: Digests) -> Copied:
+    """Open what the medium gives, and hold it against what the camera gave.
+
+    The digest that stays on record is of the very bytes that were opened.
+    """
+    readings: list[Opening] = []
+
+    def begin() -> Callable[[memoryview], None]:
+        readings.append(envelope.opening(digests.size))
+        return readings[-1].take
+
+    found = _read_back(job, begin)
+    if not readings[-1].agrees(digests.whole, digests.size):
+        told = f"what was read back does not open to {digests.whole}"
+        raise FixityError(f"{shown(job.wanted.path)}: {told}")
+    parts = readings[-1].parts(found.digest)
+    known = digests.whole, parts, found.method, found.counted
+    ours = Ciphertext(found.digest, found.size, envelope.keys)
+    return Copied(job.part, *known, encrypted=ours)
+
+
+def _read_back(job: _Job, begin: Begin | None = None) -> Reread:
+    with vault_errors():
+        # Nothing more of the camera is read, but a long read shows that it lives.
+        found = readable(job.disk, job.part, lambda _: job.beat(0), begin)
+    if found is None:
+        raise FixityError(f"{shown(job.wanted.path)}: it could not be read back")
+    return found
 
 
 @contextmanager
@@ -196,6 +278,9 @@ def _removed_on_error(job: _Job) -> Iterator[None]:
         with suppress(OSError):  # the vault itself may be what fails
             _unlink(job)
         raise
+    finally:
+        if job.envelope is not None:
+            job.envelope.forget()
 
 
 def _remove(job: _Job) -> None:
@@ -206,7 +291,3 @@ def _remove(job: _Job) -> None:
 def _unlink(job: _Job) -> None:
     if job.disk.exists(job.part):
         job.disk.unlink(job.part)
-
-
-def _part_name(target: Path) -> Path:
-    return target.with_name(PART + secrets.token_hex(8))

@@ -8,11 +8,11 @@ import hashlib
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from dock_agent.recording import PART_SIZE, Digest
 from dock_agent.vault.buffers import BLOCK, COUNT, ring
+from dock_agent.vault.parts import Parts
 
 SMALL = 4 * BLOCK  # bytes below which threads cost more than they bring
 
@@ -29,42 +29,20 @@ class Digests:
     size: int
 
 
-@dataclass(slots=True)
-class _Parts:
-    """Digests of consecutive parts, fed block by block (BLOCK divides PART_SIZE)."""
-
-    done: list[Digest] = field(default_factory=list)
-    _now: Any = field(default_factory=hashlib.sha256)
-    _size: int = 0
-
-    def update(self, block: memoryview) -> None:
-        while block:
-            room = PART_SIZE - self._size
-            self._now.update(block[:room])
-            self._size += len(block[:room])
-            block = block[room:]
-            if self._size == PART_SIZE:
-                self.close()
-
-    def close(self) -> None:
-        if self._size:
-            self.done.append(Digest(self._now.hexdigest()))
-            self._now, self._size = hashlib.sha256(), 0
-
-
-def copy_blocks(read: Read, write: Write, size: int) -> Digests:
+def copy_blocks(
+    read: Read, write: Write, size: int, parts: Parts | None = None
+) -> Digests:
     """Read until the end, pass every block on, and return what was seen.
 
     Reads past `size` bytes are not written: the caller sees the larger count
-    and keeps nothing.
+    and keeps nothing. `parts` hears every block, too.
     """
-    if size <= SMALL:
-        return _in_turn(read, write, size)
-    return _at_once(read, write, size)
+    copy = _in_turn if size <= SMALL else _at_once
+    return copy(read, write, size, parts or Parts())
 
 
-def _in_turn(read: Read, write: Write, size: int) -> Digests:
-    whole, parts, done, buffer = hashlib.sha256(), _Parts(), 0, ring()[0]
+def _in_turn(read: Read, write: Write, size: int, parts: Parts) -> Digests:
+    whole, done, buffer = hashlib.sha256(), 0, ring()[0]
     while (count := read(buffer)) and done <= size:
         block = buffer[:count]
         whole.update(block)
@@ -76,14 +54,14 @@ def _in_turn(read: Read, write: Write, size: int) -> Digests:
     return _digests(whole.hexdigest(), parts, done)
 
 
-def _digests(whole: str, parts: _Parts, size: int) -> Digests:
+def _digests(whole: str, parts: Parts, size: int) -> Digests:
     parts.close()
     one = (Digest(whole),) if size else ()
     return Digests(Digest(whole), tuple(parts.done) or one, size)
 
 
-def _at_once(read: Read, write: Write, size: int) -> Digests:
-    whole, parts, done, buffers = hashlib.sha256(), _Parts(), 0, ring()
+def _at_once(read: Read, write: Write, size: int, parts: Parts) -> Digests:
+    whole, done, buffers = hashlib.sha256(), 0, ring()
     flying: deque[list[Future[None]]] = deque()
     with (
         ThreadPoolExecutor(1) as hashing,

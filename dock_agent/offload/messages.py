@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dock_agent.errors import DockError, NoRoom
 from dock_agent.offload.root import Root
-from dock_agent.recording import Digest, FileId, ReadBack
+from dock_agent.recording import Ciphertext, Digest, FileId, ReadBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A copy that an earlier docking made: where it is, and what it was."""
+    """A copy that an earlier docking made: where it is, and what it was.
+
+    `digest` is of the file on the camera, `copy` of what the vault has of it.
+    """
 
     path: Path
     digest: Digest
+    copy: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,10 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is known of one copy once it was read back."""
+    """What is known of one copy once it was read back.
+
+    `digest` is of the file as the camera gave it; `parts` are of what the vault has.
+    """
 
     id: FileId
     digest: Digest
@@ -73,6 +80,7 @@ class Proof:
     method: ReadBack
     counted: int  # bytes the kernel says were read from the medium
     retries: int = 0  # readings of the camera that failed before
+    encrypted: Ciphertext | None = None
 
 
 # ---- child to parent -------------------------------------------------------
@@ -222,14 +230,16 @@ class Order:
     pace: int = 0  # bytes a second to read at most; 0 for no limit
     root: Root | None = None  # what `source` was when the camera was identified
     rest: float = 0.0  # seconds from the first listing to the last, where others write
+    recipients: tuple[bytes, ...] = ()  # public files to encrypt to; none: do not
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
     """One entry of a sealed docking: what the camera must still have.
 
-    `digest` is of a file that is to be erased, and `copy` where the vault has it;
-    `skipped` says of anything else what it is, and that stays where it is.
+    `digest` is of a file that is to be erased, `copy` where the vault has it, and
+    `copy_digest` what it has; `skipped` says of anything else what it is, and that
+    stays where it is.
     """
 
     id: FileId
@@ -239,6 +249,7 @@ class Expected:
     digest: Digest | None
     skipped: str | None
     copy: Path
+    copy_digest: Digest | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dock_agent.custody.recipients import Recipient
 from dock_agent.errors import (
     CameraError,
     CameraGone,
@@ -18,6 +19,7 @@ from dock_agent.offload.meter import Meter
 from dock_agent.offload.source import Source, Wanted
 from dock_agent.recording import Digest
 from dock_agent.vault.disk import Disk, Reread, readable, vault_errors
+from dock_agent.vault.encrypt import Envelope
 
 TRIES = (0.5, 1.0, 2.0)  # seconds before a file is read once more
 FINAL = (CameraGone, SourceChanged)  # reading once more would not help
@@ -40,12 +42,16 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """What every lane works with. `data` is where the bag's payload goes."""
+    """What every lane works with. `data` is where the bag's payload goes.
+
+    `to` is to whom each file is encrypted; to nobody: it is copied as it is.
+    """
 
     source: Source
     disk: Disk
     data: Path
     meter: Meter
+    to: tuple[Recipient, ...] = ()
 
     def copy(self, batch: Batch) -> Answers:
         """Copy and prove; a camera that leaves costs only what was not read yet.
@@ -56,7 +62,8 @@ class Pieces:
         if len(wanted) == 1:
             tried = [self._once(wanted[0])]
         else:
-            tried = copy_batch(self.source, wanted, self.disk, self.meter.took)
+            known = self.source, wanted, self.disk, self.meter.took
+            tried = copy_batch(*known, self.to)
         found = [self._again(*pair) for pair in zip(wanted, tried, strict=True)]
         return Answers(batch, found)
 
@@ -83,6 +90,13 @@ class Pieces:
             ]
         return Answers(batch, found)
 
+    def room(self, batch: Batch) -> int:
+        """Return how many bytes of the vault these files need."""
+        if not self.to:
+            return sum(file.size for file in batch)
+        envelope = Envelope(self.to)
+        return sum(envelope.length(file.size) for file in batch)
+
     def wanted(self, file: Planned) -> Wanted:
         """Return what is wanted of the camera for one line of the plan."""
         target = self.data / file.stored
@@ -91,7 +105,8 @@ class Pieces:
 
     def _once(self, wanted: Wanted) -> Copied | DockError:
         try:
-            return copy_one(self.source, wanted, self.disk, self.meter.took)
+            known = self.source, wanted, self.disk, self.meter.took
+            return copy_one(*known, self.to)
         except (CameraError, FixityError) as error:
             return error
 
@@ -114,7 +129,7 @@ class Pieces:
             if not self.disk.exists(file.held.path):
                 return False
             found = readable(self.disk, file.held.path, self.meter.lives)
-        return found is not None and found.digest == file.held.digest
+        return found is not None and found.digest == file.held.copy
 
     def _same(self, file: Planned) -> bool | DockError:
         try:

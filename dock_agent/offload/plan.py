@@ -13,6 +13,7 @@ from dock_agent.offload.messages import Found, Planned
 from dock_agent.vault.layout import stored_paths
 
 SMALL = 4 << 20  # bytes: up to here files share a barrier
+ENCRYPTED = b".enc"  # what a file that is encrypted has at the end of its stored name
 BATCH_FILES, LEAST_BYTES, BATCH_BYTES = 128, 256 << 10, 64 << 20
 
 
@@ -33,12 +34,16 @@ class Group:
     start: str  # RFC 3339 UTC: the earliest modification time
 
 
-def entries(found: Sequence[Found], before: Sequence[bytes] = ()) -> list[Entry]:
+def entries(
+    found: Sequence[Found], before: Sequence[Found] = (), ending: bytes = b""
+) -> list[Entry]:
     """Give every entry its stored name; group files by directory and stem.
 
-    `before` are the names that earlier rounds of this docking listed already.
+    `before` is what earlier rounds of this docking listed already, and `ending` is
+    added to the names of files.
     """
-    names = stored_paths([*before, *(entry.path for entry in found)])[len(before) :]
+    raws = [e.path + ending if e.readable else e.path for e in (*before, *found)]
+    names = stored_paths(raws)[len(before) :]
     return [
         Entry(entry, name, stem(name) if entry.readable else None)
         for entry, name in zip(found, names, strict=True)

@@ -57,7 +57,7 @@ class Copy:
     """One listed entry, and the copy in the vault that stands for it.
 
     Of a held file that is the copy of the docking that holds it, else its own.
-    `size` is of the file on the camera, `there` the copy's length on the disk now.
+    `size` is how long the copy is, `there` how long it is on the disk now.
     """
 
     name: str

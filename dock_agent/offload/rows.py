@@ -9,7 +9,7 @@ from dock_agent.offload.messages import Planned, Proof
 from dock_agent.offload.plan import Entry
 from dock_agent.offload.source import shown
 from dock_agent.recording import CameraId, FileId, FileState, Priority
-from dock_agent.store.files import File, FileProof
+from dock_agent.store.file import File, FileProof
 from dock_agent.store.inventory import NewFile
 from dock_agent.store.recordings import NewRecording
 from dock_agent.store.transfers import NewTransfer
@@ -18,7 +18,7 @@ from dock_agent.store.transfers import NewTransfer
 def file_proof(proof: Proof) -> FileProof:
     """Return a proof as the store takes it."""
     known = proof.digest, proof.parts, proof.method, proof.counted
-    return FileProof(proof.id, *known, retries=proof.retries)
+    return FileProof(proof.id, *known, retries=proof.retries, encrypted=proof.encrypted)
 
 
 def new_file(entry: Entry, known: Mapping[str, NewRecording]) -> NewFile:
@@ -57,7 +57,7 @@ def transfer_of(file: File, bag: PurePosixPath, camera: CameraId) -> NewTransfer
 
     What the officer marked goes first, then the newest.
     """
-    if file.sha256 is None:
+    if file.copy_sha256 is None:
         raise StoreError(f"file {file.id} was never proved")
     path = str(bag / "data" / file.stored)
     profile = find(shipped(), camera.partition(":")[0])
@@ -66,8 +66,8 @@ def transfer_of(file: File, bag: PurePosixPath, camera: CameraId) -> NewTransfer
         docking=file.docking,
         path=path,
         key=path,
-        size=file.size,
-        sha256=file.sha256,
+        size=file.copy_size,
+        sha256=file.copy_sha256,
         file=file.id,
         priority=Priority.MARKED if marked else Priority.NORMAL,
         rank=-(file.mtime_ns // 1_000_000_000),

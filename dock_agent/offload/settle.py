@@ -25,7 +25,7 @@ from dock_agent.recording import DockingId, DockingState, FileState
 from dock_agent.store import custody, dockings, files, orders, transfers
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Change, Docking
-from dock_agent.store.files import File
+from dock_agent.store.file import File
 from dock_agent.vault.bag import HELD, Sealer, seal
 from dock_agent.vault.disk import readable, vault_errors
 from dock_agent.vault.layout import PART
@@ -166,7 +166,7 @@ class _Settling:
             return  # it was called verified while its offload lived; held is read again
         with vault_errors():
             found = readable(self._disk, self._data / name)
-        if found is None or found.digest != file.sha256:
+        if found is None or found.digest != file.copy_sha256:
             self._set_aside(name)
             read = "nothing" if found is None else found.digest
             self._doubt(file, f"recovery read {read}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dock_agent.recording import Digest, ReadBack
-from dock_agent.vault.disk import Beat, Reread, Writer, silent
+from dock_agent.vault.disk import Beat, Begin, Reread, Writer, silent, unseen
 
 ALIGNMENT = 4096  # bytes: what offsets are multiples of
 EVERYTHING = 1 << 40  # bytes
@@ -111,11 +111,15 @@ class SimulatedDisk:
             self._lasting = dict(self._names)
 
     def reread(self, path: Path, beat: Beat = silent) -> Reread:
+        return SimulatedDisk.study(self, path, unseen, beat)
+
+    def study(self, path: Path, begin: Begin, beat: Beat = silent) -> Reread:
         self.step(writes=False)
         inode = self._inode(path)
         self._write_back(inode)
         cached = self.faults.answers_from_cache
         found = bytes(inode.cache) if cached else inode.medium
+        begin()(memoryview(found))
         beat(len(found))
         method = ReadBack.CACHED if cached else ReadBack.DIRECT
         digest = Digest(hashlib.sha256(found).hexdigest())

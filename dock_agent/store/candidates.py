@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from dock_agent.recording import DestinationName, DockingId, Proof
 from dock_agent.store import files, holds
-from dock_agent.store.files import File
+from dock_agent.store.file import File
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,6 @@ def _proofs(conn: sqlite3.Connection, copy: File) -> dict[DestinationName, Proof
         " ON name = destination WHERE file = ? AND state = 'confirmed'"
         " AND sha256 = ? AND proof IS NOT NULL AND transfer.failure IS NULL"
         " AND configured = 1",
-        (copy.id, copy.sha256),
+        (copy.id, copy.copy_sha256),
     )
     return {DestinationName(row["destination"]): Proof(row["proof"]) for row in rows}

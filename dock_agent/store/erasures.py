@@ -23,7 +23,7 @@ from dock_agent.recording import (
 from dock_agent.store import custody, files
 from dock_agent.store.candidates import Candidate
 from dock_agent.store.db import writer
-from dock_agent.store.files import File
+from dock_agent.store.file import File
 
 AT_NEXT = "the agent stopped, or the camera left, in the midst of it"
 

@@ -17,43 +17,10 @@ from dock_agent.recording import (
     DockingId,
     FileId,
     FileState,
-    ReadBack,
-    RecordingId,
 )
 from dock_agent.store import custody
 from dock_agent.store.db import writer
-
-
-@dataclass(frozen=True, slots=True)
-class FileProof:
-    """What was found when a copy was read back."""
-
-    id: FileId
-    sha256: Digest
-    parts: tuple[Digest, ...]
-    method: ReadBack
-    counted: int
-    retries: int = 0  # readings of the camera that failed before
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """One file of one docking, as it is now."""
-
-    id: FileId
-    docking: DockingId
-    recording: RecordingId | None
-    path: bytes
-    stored: str
-    size: int
-    mtime_ns: int
-    state: FileState
-    sha256: Digest | None
-    method: ReadBack | None
-    counted: int | None
-    held_by: FileId | None
-    reason: str | None
-    retries: int | None = None  # None: not known
+from dock_agent.store.file import File, FileProof, columns, encrypted, file_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +56,7 @@ def held(
         " ORDER BY file.id DESC LIMIT 1",
         (path, camera, size, mtime_ns),
     ).fetchone()
-    return None if row is None else _file(row)
+    return None if row is None else file_of(row)
 
 
 @writer
@@ -98,8 +65,16 @@ def proved(conn: sqlite3.Connection, proofs: Sequence[FileProof]) -> None:
     for proof in proofs:
         cursor = conn.execute(
             "UPDATE file SET state = 'proven', sha256 = ?, method = ?, counted = ?,"
-            " retries = ? WHERE id = ? AND state = 'listed'",
-            (proof.sha256, proof.method, proof.counted, proof.retries, proof.id),
+            " retries = ?, cipher_sha256 = ?, cipher_size = ?, cipher_keys = ?"
+            " WHERE id = ? AND state = 'listed'",
+            (
+                proof.sha256,
+                proof.method,
+                proof.counted,
+                proof.retries,
+                *columns(proof.encrypted),
+                proof.id,
+            ),
         )
         _one(cursor, proof.id, FileState.LISTED)
         conn.execute("DELETE FROM part WHERE file = ?", (proof.id,))
@@ -128,7 +103,7 @@ def _verified(file: File) -> Event:
         "method": file.method,
         "read_from_medium": file.counted,
     }
-    return Event("verified", file.docking, facts)
+    return Event("verified", file.docking, facts | encrypted(file))
 
 
 @writer
@@ -206,7 +181,7 @@ def _moved(
     row = conn.execute(change, {"id": file_id, **known}).fetchone()
     if row is None:
         raise StoreError(f"file {file_id} is no longer {expected}")
-    return _file(row)
+    return file_of(row)
 
 
 def _one(cursor: sqlite3.Cursor, file_id: FileId, expected: FileState) -> None:
@@ -225,13 +200,13 @@ def get(conn: sqlite3.Connection, file_id: FileId) -> File:
 def find(conn: sqlite3.Connection, file_id: FileId) -> File | None:
     """Return one file, if there is one."""
     row = conn.execute("SELECT * FROM file WHERE id = ?", (file_id,)).fetchone()
-    return None if row is None else _file(row)
+    return None if row is None else file_of(row)
 
 
 def of_docking(conn: sqlite3.Connection, docking: DockingId) -> list[File]:
     """Return the files of a docking in the order of its inventory."""
     rows = conn.execute("SELECT * FROM file WHERE docking = ? ORDER BY id", (docking,))
-    return [_file(row) for row in rows]
+    return [file_of(row) for row in rows]
 
 
 def counts(conn: sqlite3.Connection, docking: DockingId) -> dict[FileState, Tally]:
@@ -273,22 +248,3 @@ def parts(conn: sqlite3.Connection, file_id: FileId) -> tuple[Digest, ...]:
         "SELECT sha256 FROM part WHERE file = ? ORDER BY number", (file_id,)
     )
     return tuple(Digest(row["sha256"]) for row in rows)
-
-
-def _file(row: sqlite3.Row) -> File:
-    return File(
-        id=FileId(row["id"]),
-        docking=DockingId(row["docking"]),
-        recording=row["recording"],
-        path=bytes(row["path"]),
-        stored=row["stored"],
-        size=row["size"],
-        mtime_ns=row["mtime_ns"],
-        state=FileState(row["state"]),
-        sha256=row["sha256"],
-        method=None if row["method"] is None else ReadBack(row["method"]),
-        counted=row["counted"],
-        held_by=row["held_by"],
-        reason=row["reason"],
-        retries=row["retries"],
-    )

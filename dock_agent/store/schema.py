@@ -294,6 +294,12 @@ CREATE TABLE witness (                  -- the last checkpoint that a place prov
 ) STRICT, WITHOUT ROWID;
 """
 
+ENCRYPTED = """
+ALTER TABLE file ADD COLUMN cipher_sha256 TEXT;  -- of the copy, if it is encrypted
+ALTER TABLE file ADD COLUMN cipher_size INTEGER;
+ALTER TABLE file ADD COLUMN cipher_keys TEXT;    -- whose keys open it: ids, spaced
+"""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", FIRST),
     ("0002_configured", CONFIGURED),
@@ -302,4 +308,5 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("0005_erasing", ERASING),
     ("0006_checkpoints", CHECKPOINTS),
     ("0007_facts", FACTS),
+    ("0008_encrypted", ENCRYPTED),
 )

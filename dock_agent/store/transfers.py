@@ -123,12 +123,12 @@ def add_files(
         "INSERT INTO transfer (destination, docking, file, path, key, size, sha256,"
         " state, priority, rank, created_at) SELECT :destination, file.docking,"
         " file.id, docking.bag || '/data/' || file.stored,"
-        " docking.bag || '/data/' || file.stored, file.size, file.sha256, 'queued',"
+        " docking.bag || '/data/' || file.stored,"
+        " ifnull(cipher_size, file.size), ifnull(cipher_sha256, file.sha256), 'queued',"
         " coalesce((SELECT min(priority) FROM transfer WHERE file = file.id), 2),"
-        " -(file.mtime_ns / 1000000000), :now"
-        " FROM file JOIN docking ON docking.id = file.docking"
-        " WHERE file.docking = :docking AND file.state = 'verified'"
-        " ON CONFLICT (destination, key) DO NOTHING",
+        " -(file.mtime_ns / 1000000000), :now FROM file"
+        " JOIN docking ON docking.id = file.docking WHERE file.docking = :docking"
+        " AND file.state = 'verified' ON CONFLICT (destination, key) DO NOTHING",
         {"destination": destination, "docking": docking, "now": stamp(at.utc)},
     )
 

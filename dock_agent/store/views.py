@@ -11,6 +11,7 @@ from dock_agent.clock import unstamp
 from dock_agent.errors import StoreError
 from dock_agent.recording import (
     CameraId,
+    Ciphertext,
     Digest,
     DockingId,
     FileId,
@@ -18,6 +19,7 @@ from dock_agent.recording import (
     RecordingId,
 )
 from dock_agent.store import facts
+from dock_agent.store.file import ciphertext
 from dock_agent.store.files import shown
 
 LAST = ("~", RecordingId("~"))  # sorts after every time and every ULID
@@ -55,6 +57,8 @@ class DockingLine:
 class FileLine:
     """One file with its state at each destination. `name` is text for people.
 
+    `size` and `sha256` are of the file as its camera had it.
+
     `formerly` is what was said of it where the station does not look any more: at
     destinations that the configuration no longer names. It vouches for nothing.
     `facts` were derived from it, `no_facts` is why none could be: neither is evidence.
@@ -65,6 +69,7 @@ class FileLine:
     name: str
     size: int
     sha256: Digest | None
+    encrypted: Ciphertext | None  # what the vault and the destinations have of it
     state: FileState
     reason: str | None
     destinations: dict[str, str]
@@ -241,6 +246,7 @@ def _files(conn: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> list[FileLi
             name=shown(bytes(row["path"])),
             size=row["size"],
             sha256=row["sha256"],
+            encrypted=ciphertext(row),
             state=FileState(row["state"]),
             reason=row["reason"],
             destinations=_destinations(conn, row["held_by"] or row["id"], named=True),

@@ -45,7 +45,7 @@ from dock_agent.store import (
 )
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Change, Docking
-from dock_agent.store.files import File
+from dock_agent.store.file import File, encrypted
 from dock_agent.store.transfers import NewTransfer
 from dock_agent.vault.disk import Disk, vault_errors
 from dock_agent.vault.write import part_of, write_file
@@ -168,9 +168,9 @@ def _tags(
 ) -> dict[str, bytes]:
     listed, held, complete, at = facts
     payload = [
-        Payload(file.stored, file.size, file.sha256)
+        Payload(file.stored, file.copy_size, file.copy_sha256)
         for file in listed
-        if file.state is FileState.VERIFIED and file.sha256 is not None
+        if file.state is FileState.VERIFIED and file.copy_sha256 is not None
     ]
     if held is not None:
         digest = Digest(hashlib.sha256(held).hexdigest())
@@ -216,16 +216,17 @@ def _held(
         other = files.get(conn, file.held_by)
         bag = dockings.get(conn, other.docking).bag
         way = posixpath.relpath(bag / "data" / other.stored, docking.bag)
-        lines.append(f"{file.sha256}  {way}\n")
+        lines.append(f"{other.copy_sha256}  {way}\n")
     return "".join(lines).encode()
 
 
 def inventory_line(conn: sqlite3.Connection, file: File) -> dict[str, object]:
     """Return what inventory.jsonl says of one entry of the camera."""
-    earlier = None
+    earlier: dict[str, object] | None = None
     if file.held_by is not None:
         other = files.get(conn, file.held_by)
         earlier = {"docking": other.docking, "file": other.stored}
+        earlier |= encrypted(other)
     return {
         "raw_name": files.raw(file.path),
         "name": files.shown(file.path),
@@ -238,7 +239,7 @@ def inventory_line(conn: sqlite3.Connection, file: File) -> dict[str, object]:
         "read_from_medium": file.counted,
         "held_by": earlier,
         "reason": file.reason,
-    }
+    } | encrypted(file)
 
 
 def _write_all(sealer: Sealer, docking: Docking, tags: Mapping[str, bytes]) -> None:

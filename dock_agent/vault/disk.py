@@ -40,9 +40,22 @@ Beat = Callable[[int], None]
 """Called with the bytes just read: progress, and the sign of life."""
 
 
+Begin = Callable[[], Callable[[memoryview], None]]
+"""Begins a reading: what it returns is given each block of the file, in order."""
+
+
 def silent(count: int) -> None:
     """Hear nothing."""
     del count
+
+
+def unseen() -> Callable[[memoryview], None]:
+    """Begin a reading that nobody looks at."""
+
+    def show(block: memoryview) -> None:
+        del block
+
+    return show
 
 
 class Writer(Protocol):
@@ -92,6 +105,14 @@ class Disk(Protocol):
         """
         ...
 
+    def study(self, path: Path, begin: Begin, beat: Beat = silent) -> Reread:
+        """Read the file again as `reread` does, and show every block to a reader.
+
+        Each reading asks `begin` for a new one: where the first cannot be told from
+        one of the page cache there is a second.
+        """
+        ...
+
     def read(self, path: Path) -> bytes:
         """Return a small file whole."""
         ...
@@ -131,12 +152,16 @@ class Disk(Protocol):
         ...
 
 
-def readable(disk: Disk, path: Path, beat: Beat = silent) -> Reread | None:
+def readable(
+    disk: Disk, path: Path, beat: Beat = silent, begin: Begin | None = None
+) -> Reread | None:
     """Read a file again; None where the medium no longer gives its bytes.
 
-    Raises any other `OSError`.
+    With `begin` every block is shown. Raises any other `OSError`.
     """
     try:
+        if begin is not None:
+            return disk.study(path, begin, beat)
         return disk.reread(path, beat)
     except OSError as error:
         if error.errno in UNREADABLE:

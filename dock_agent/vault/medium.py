@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dock_agent.recording import Digest, ReadBack
 from dock_agent.vault.buffers import BLOCK, COUNT, PAGE, ring
-from dock_agent.vault.disk import Beat, Reread
+from dock_agent.vault.disk import Beat, Begin, Reread, unseen
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 REFUSED = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}  # not by this file system
@@ -29,12 +29,16 @@ _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _libc.mincore.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p]
 
 
-def reread(path: Path, beat: Beat) -> Reread:
-    """Hash a file from the medium where that can be had. Raises `OSError`."""
-    found = _reread_direct(path, beat)
+def reread(path: Path, beat: Beat, begin: Begin = unseen) -> Reread:
+    """Hash a file from the medium where that can be had. Raises `OSError`.
+
+    Every block of a reading is shown to what `begin` returned for it; the last
+    reading that was begun is the one that is told of.
+    """
+    found = _reread_direct(path, beat, begin)
     if found is not None and found.method is ReadBack.DIRECT:
         return found
-    return _reread_dropped(path, beat, found)
+    return _reread_dropped(path, (beat, begin), found)
 
 
 def _counted() -> int:
@@ -46,7 +50,7 @@ def _counted() -> int:
     return 0
 
 
-def _reread_direct(path: Path, beat: Beat) -> Reread | None:
+def _reread_direct(path: Path, beat: Beat, begin: Begin) -> Reread | None:
     """Hash the file block by block, with several reads ahead of the hash.
 
     Returns None where the file system refuses to read past the cache.
@@ -54,9 +58,11 @@ def _reread_direct(path: Path, beat: Beat) -> Reread | None:
     whole, done, counted = hashlib.sha256(), 0, 0
     try:
         fd = os.open(path, READ | os.O_DIRECT)
+        show = begin()
         try:
             for block, grew in _blocks(fd, os.fstat(fd).st_size):
                 whole.update(block)
+                show(block)
                 beat(len(block))
                 done, counted = done + len(block), counted + grew
         finally:
@@ -92,11 +98,12 @@ def _read(fd: int, buffer: memoryview, offset: int) -> tuple[memoryview, int]:
     return buffer[:count], _counted() - before
 
 
-def _reread_dropped(path: Path, beat: Beat, found: Reread | None) -> Reread:
+def _reread_dropped(path: Path, to: tuple[Beat, Begin], found: Reread | None) -> Reread:
     """Read where O_DIRECT is not to be had: flush, drop, look, then read.
 
     What does not leave the cache is read once at most: `found` is that reading.
     """
+    beat, begin = to
     fd = os.open(path, READ)
     try:
         os.fsync(fd)
@@ -105,9 +112,11 @@ def _reread_dropped(path: Path, beat: Beat, found: Reread | None) -> Reread:
         dropped = _resident(fd, size) == 0
         if found is not None and not dropped:
             return found
+        show = begin()
         before, whole, done = _counted(), hashlib.sha256(), 0
         while block := os.pread(fd, BLOCK, done):
             whole.update(block)
+            show(memoryview(block))
             beat(len(block))
             done += len(block)
         counted = _counted() - before

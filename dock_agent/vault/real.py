@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dock_agent.vault.buffers import PAGE
-from dock_agent.vault.disk import Beat, Reread, Writer, silent
+from dock_agent.vault.disk import Beat, Begin, Reread, Writer, silent
 from dock_agent.vault.layout import MARKER
 from dock_agent.vault.medium import REFUSED, reread
 
@@ -76,6 +76,9 @@ class RealDisk:
 
     def reread(self, path: Path, beat: Beat = silent) -> Reread:
         return reread(path, beat)
+
+    def study(self, path: Path, begin: Begin, beat: Beat = silent) -> Reread:
+        return reread(path, beat, begin)
 
     def read(self, path: Path) -> bytes:
         return path.read_bytes()

@@ -150,14 +150,17 @@ class _Check:
     ) -> None:
         copied = {n: d for n, d in payload.items() if n != HELD_LIST}
         verified = [e for e in entries if e.get("state") == FileState.VERIFIED]
-        if {f"data/{e.get('file')}": e.get("sha256") for e in verified} != copied:
+        if {
+            f"data/{e.get('file')}": _kept(e).get("sha256") for e in verified
+        } != copied:
             self.result.fail("inventory.jsonl", "and the manifest differ")
             return
         for entry in verified:
             name = f"data/{entry.get('file')}"
-            if name in there and self._disk.size(self._bag / name) != entry.get("size"):
-                self.result.fail(name, f"should have {entry.get('size')} bytes")
-        held = [e.get("sha256") for e in entries if e.get("state") == FileState.HELD]
+            size = _kept(entry).get("size")
+            if name in there and self._disk.size(self._bag / name) != size:
+                self.result.fail(name, f"should have {size} bytes")
+        held = [_held(e) for e in entries if e.get("state") == FileState.HELD]
         listed = self._text(HELD_LIST, set()) if HELD_LIST in there else b""
         told = [
             line[:64].decode(errors="replace") for line in (listed or b"").splitlines()
@@ -208,3 +211,16 @@ class _Check:
             chain.verify_docking(chain.split(text.decode()), self._docking)
         except (CustodyError, ValueError) as error:
             self.result.fail("custody.jsonl", str(error))
+
+
+def _kept(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what says digest and size of an entry's copy: another, if encrypted."""
+    told = entry.get("encrypted", entry)
+    return told if isinstance(told, Mapping) else {}
+
+
+def _held(entry: Mapping[str, Any]) -> object:
+    """Return the digest of the copy that an earlier docking has."""
+    earlier = entry.get("held_by")
+    told = earlier.get("encrypted") if isinstance(earlier, Mapping) else None
+    return _kept({"encrypted": told} if told is not None else entry).get("sha256")

@@ -11,7 +11,7 @@ from dock_agent.errors import CustodyError
 from dock_agent.recording import Digest, FileState
 from dock_agent.store import custody, dockings, files
 from dock_agent.store.dockings import Docking
-from dock_agent.store.files import File
+from dock_agent.store.file import File
 from dock_agent.vault.disk import Disk
 from dock_agent.vault.verify import HELD_LIST, Result
 
@@ -49,7 +49,7 @@ def verify_rows(
 
 
 def _row(file: File, told: Digest | None, result: Result) -> None:
-    known = file.sha256 if file.state is FileState.VERIFIED else None
+    known = file.copy_sha256 if file.state is FileState.VERIFIED else None
     if told != known:
         result.fail(
             str(file.id), f"{file.stored}: the manifest says {told}, not {known}"
@@ -77,7 +77,7 @@ class _Held:
         bag = dockings.get(self.conn, other.docking).bag
         path = self.root / bag / "data" / other.stored
         result.checked += 1
-        if self._digest(path) == file.sha256:
+        if self._digest(path) == other.copy_sha256:
             result.ok += 1
         else:
             told = f"its copy in docking {other.docking} is not what it was"

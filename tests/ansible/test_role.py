@@ -76,6 +76,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         dock_agent_destinations=[share],
         dock_agent_credentials={},
         dock_agent_web={"listen": UNIX, "distance_m": 2.5},
+        dock_agent_encryption={"recipients": ["/etc/agency.pub"]},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return home
@@ -118,10 +119,21 @@ def test_the_example_is_a_configuration_of_ours(example: Path) -> None:
     assert windows == [("mon-fri", "20:00", "06:00"), ("sat,sun", "00:00", "23:59")]
 
 
+def test_encryption_is_asked_for_where_it_is_given_only(
+    example: Path, odd: Path
+) -> None:
+    given = configuration(odd).encryption
+
+    assert configuration(example).encryption is None
+    assert given is not None
+    assert given.recipients == ("/etc/agency.pub",)
+
+
 def test_every_table_of_the_configuration_has_a_variable(example: Path) -> None:
     given = tomllib.loads((example / "dock-agent.toml").read_text("utf-8"))
 
-    assert given.keys() == set(Config.__struct_fields__) - {"base"}
+    # An empty [encryption] would be none: it is written only where it is given.
+    assert given.keys() == set(Config.__struct_fields__) - {"base", "encryption"}
 
 
 def test_what_the_inventory_says_the_program_reads_to_the_letter(odd: Path) -> None:

@@ -3,7 +3,7 @@
 import errno
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,24 @@ def test_what_was_written_is_what_is_read_back(
     assert found.digest == hashlib.sha256(data).hexdigest()
     assert found.size == disk.size(root / "a") == size
     assert disk.read(root / "a") == data
+
+
+@pytest.mark.parametrize("size", [0, 5000, 4 * MIB + 3])
+def test_a_read_back_shows_every_byte_to_the_reader_that_was_begun_last(
+    disk: Disk, root: Path, size: int
+) -> None:
+    put(disk, root / "a", content(size))
+    readings: list[bytearray] = []
+
+    def begin() -> Callable[[memoryview], None]:
+        readings.append(bytearray())
+        return readings[-1].extend
+
+    found = disk.study(root / "a", begin)
+
+    assert bytes(readings[-1]) == content(size)
+    again = disk.reread(root / "a")
+    assert (found.digest, found.size) == (again.digest, again.size)
 
 
 def test_a_read_back_is_heard_block_by_block(disk: Disk, root: Path) -> None:

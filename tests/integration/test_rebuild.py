@@ -42,7 +42,7 @@ from dock_agent.store import (
 )
 from dock_agent.store.db import connect, transaction
 from dock_agent.store.dockings import Change, Docking
-from dock_agent.store.files import FileProof
+from dock_agent.store.file import FileProof
 from dock_agent.store.holds import Hold
 from dock_agent.store.inventory import Listing, NewFile
 from dock_agent.sync.open import worker

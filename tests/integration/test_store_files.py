@@ -20,7 +20,8 @@ from dock_agent.recording import (
 from dock_agent.store import cameras, dockings, files, inventory, recordings
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Change
-from dock_agent.store.files import FileProof, Tally
+from dock_agent.store.file import FileProof
+from dock_agent.store.files import Tally
 from dock_agent.store.inventory import Listing, NewFile
 from dock_agent.store.recordings import NewRecording
 from support.books import CAMERA, DIGEST, Books, ident

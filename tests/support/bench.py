@@ -26,7 +26,7 @@ from dock_agent.recording import (
 from dock_agent.store import destinations, dockings, files
 from dock_agent.store.db import connect, transaction
 from dock_agent.store.dockings import Docking
-from dock_agent.store.files import File
+from dock_agent.store.file import File
 from dock_agent.vault.bag import Sealer
 from dock_agent.vault.disk import Disk
 from dock_agent.vault.layout import MARKER, bag_path
@@ -57,6 +57,7 @@ class Bench:
     events: list[Event] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     cancel: Callable[[], None] = field(default=lambda: None)
+    recipients: tuple[bytes, ...] = ()  # to whom everything is encrypted
 
     def __post_init__(self) -> None:
         self.vault = self.root / "vault"
@@ -93,7 +94,7 @@ class Bench:
             self.sealer,
             tree,
             self.waits.append,
-            Terms(reserve, rest=rest),
+            Terms(reserve, rest=rest, recipients=self.recipients),
         )
         offloader.start(job, self.events.append)
         return self.docking(job.docking)
@@ -115,7 +116,7 @@ class Bench:
                 then(said)
                 return answer
 
-        order = clerk.open(Terms(0, rest=rest))
+        order = clerk.open(Terms(0, rest=rest, recipients=self.recipients))
         tree = MountedSource(job.source)
         channel = Watched(clerk)
         parts = Parts(tree, self.disk, channel, wait or self.waits.append)
@@ -140,7 +141,7 @@ class Bench:
 
         job = self.job(source)
         mortal = Mortal(self.conn, self.sealer, job, self.events.append)
-        order = mortal.open(Terms(0))
+        order = mortal.open(Terms(0, recipients=self.recipients))
         tree = MountedSource(source)
         parts = Parts(tree, self.disk, Direct(mortal), self.waits.append)
         with suppress(Died):

@@ -1,10 +1,11 @@
 """A copy in a process that dies at the operation it is told to.
 
-    python dying.py CAMERA BAG OPERATION
+    python dying.py CAMERA BAG OPERATION [PUBLIC]
 
 Every call on the vault's disk is an operation; before the one with that number
 the process is killed, as by SIGKILL: nothing of it runs any more. Each proof is
-written to BAG.proofs before names are given, as the database would have it.
+written to BAG.proofs before names are given, as the database would have it. With
+PUBLIC, a recipient's file, what is copied is encrypted.
 """
 
 import os
@@ -15,8 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from dock_agent.custody.recipients import parse
 from dock_agent.offload.copy import Copied, copy_batch, copy_one, give_names
-from dock_agent.vault.disk import Beat, Reread, Writer, silent
+from dock_agent.vault.disk import Beat, Begin, Reread, Writer, silent
 from dock_agent.vault.real import RealDisk
 from support.copying import MIB, FolderCamera
 
@@ -82,6 +84,10 @@ class DyingDisk:
         self.fate.tick()
         return self.inner.reread(path, beat)
 
+    def study(self, path: Path, begin: Begin, beat: Beat = silent) -> Reread:
+        self.fate.tick()
+        return self.inner.study(path, begin, beat)
+
     def read(self, path: Path) -> bytes:
         self.fate.tick()
         return self.inner.read(path)
@@ -123,14 +129,15 @@ class DyingDisk:
         return self.inner.free(path)
 
 
-def main(camera_root: Path, bag: Path, operation: int) -> None:
+def main(camera_root: Path, bag: Path, operation: int, *public: Path) -> None:
     """Copy everything on the camera that the bag does not hold."""
     camera, disk = FolderCamera(camera_root), DyingDisk(RealDisk(), Fate(operation))
+    to = [parse(path.read_bytes()) for path in public]
     names = sorted(path.name for path in camera_root.iterdir())
     wanted = [camera.wanted(name, bag) for name in names if not (bag / name).exists()]
     small = [want for want in wanted if want.size < MIB]
-    found = copy_batch(camera, small, disk, silent)
-    found += [copy_one(camera, w, disk, silent) for w in wanted if w.size >= MIB]
+    found = copy_batch(camera, small, disk, silent, to)
+    found += [copy_one(camera, w, disk, silent, to) for w in wanted if w.size >= MIB]
     order = small + [want for want in wanted if want.size >= MIB]
     pairs = []
     with bag.with_suffix(".proofs").open("a") as proofs:
@@ -142,4 +149,6 @@ def main(camera_root: Path, bag: Path, operation: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    main(
+        Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), *map(Path, sys.argv[4:])
+    )

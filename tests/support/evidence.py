@@ -33,7 +33,7 @@ from dock_agent.store import (
 from dock_agent.store.confirmations import Confirmed
 from dock_agent.store.db import connect, transaction
 from dock_agent.store.dockings import Change, Docking
-from dock_agent.store.files import FileProof
+from dock_agent.store.file import FileProof
 from dock_agent.store.inventory import Listing, NewFile
 from dock_agent.store.recordings import NewRecording
 from dock_agent.store.transfers import Claim, NewTransfer

@@ -192,7 +192,7 @@ class EraseBooks:
             name=shown(one.file.path),
             kind=one.file.reason if one.file.state is FileState.SKIPPED else None,
             state=one.file.state,
-            size=one.file.size,
+            size=one.copy.copy_size,
             digest=one.file.sha256,
             copy_state=one.copy.state,
             copy_digest=one.copy.sha256,
@@ -263,4 +263,5 @@ def _listed(one: Candidate, copy: Path) -> Expected:
         file.sha256 if is_evidence else None,
         None if is_evidence else file.reason,
         copy,
+        one.copy.copy_sha256 if is_evidence else None,
     )

@@ -19,7 +19,7 @@ def require_copy(disk: Disk, entry: Expected, found: Found, beat: Beat) -> None:
             raise FixityError(f"{name}: its copy is not in the vault any more")
         read = readable(disk, entry.copy, beat)
         facts = entry.copy.stat()
-    if read is None or read.digest != entry.digest:
+    if read is None or read.digest != entry.copy_digest:
         raise FixityError(f"{name}: its copy in the vault is not what was sealed")
     if read.method not in FROM_THE_MEDIUM:
         raise NotReleased(f"{name}: its copy was not read from the medium")
