@@ -103,10 +103,14 @@ class StationInGuest:
         job = self.guest.run("dock-agent status --json", timeout=120)
         return dict(json.loads(job.out))
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return the agent's last snapshot, which takes no program in the guest."""
+        return dict(json.loads(self.guest.read(f"{STATE}/status.json")))
+
     def bay(self, name: str) -> dict[str, Any]:
-        """Return a bay as the agent's last snapshot has it, which takes no program."""
-        snapshot = json.loads(self.guest.read(f"{STATE}/status.json"))
-        return next(dict(bay) for bay in snapshot["bays"] if bay["name"] == name)
+        """Return a bay as the agent's last snapshot has it."""
+        bays = self.snapshot()["bays"]
+        return next(dict(bay) for bay in bays if bay["name"] == name)
 
     def wait(self, name: str, *states: str, timeout: float = 180) -> dict[str, Any]:
         """Wait until a bay is in one of these states; return it."""
