@@ -183,9 +183,18 @@ def test_the_agent_may_read_past_a_card_s_modes_and_the_others_may_not(
     assert given == {"dock-agent": [read], "dock-sync": None, "dock-web": None}
 
 
-def test_systemd_accepts_the_unit_that_has_cameras_mounted(tmp_path: Path) -> None:
-    unit = tmp_path / "dock-mount@1-7.1.service"
-    unit.write_bytes((ROOT / "systemd/dock-mount@.service").read_bytes())
+@pytest.mark.parametrize(
+    "name", ["dock-mount@.service", "dock-erase@.service", "dock-erase@.path"]
+)
+def test_systemd_accepts_the_units_that_have_cameras_mounted(
+    tmp_path: Path, name: str
+) -> None:
+    for other in (ROOT / "systemd").glob("dock-*@.*"):
+        text = other.read_text("utf-8")
+        # What it runs is not installed here.
+        text = text.replace("/usr/local/lib/dock-agent/dock-erase", "/bin/true")
+        (tmp_path / other.name.replace("@", "@1-7.1")).write_text(text, "utf-8")
+    unit = tmp_path / name.replace("@", "@1-7.1")
 
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", unit],
