@@ -74,7 +74,7 @@ class SystemMounter:
     def path(self, sighting: Sighting) -> Path:
         _require_readable(sighting)
         point = self._point(sighting)
-        for text in _versions(self._mountinfo, self._patience):
+        for text in versions(self._mountinfo, self._patience):
             mounts = list(parse(text))
             here = [m for m in mounts if m.point == point]
             if here:
@@ -151,7 +151,7 @@ def _require_readable(sighting: Sighting) -> None:
         )
 
 
-def _versions(path: Path, patience: float) -> Iterator[str]:
+def versions(path: Path, patience: float) -> Iterator[str]:
     """Yield the file's text now and after each change, for `patience` seconds."""
     end = time.monotonic() + patience
     with path.open("rb") as file:

@@ -11,7 +11,8 @@ from dock_agent.bays.machine import Cleared, Failed
 from dock_agent.errors import DockError
 from dock_agent.offload.erase.books import EraseBooks, EraseJob, break_off, over, unsafe
 from dock_agent.offload.erase.card import Card, WritableCard
-from dock_agent.offload.erase.work import Erase
+from dock_agent.offload.erase.door import Door
+from dock_agent.offload.erase.work import Erase, Way
 from dock_agent.offload.messages import Heard, Said, Stop, ended
 from dock_agent.offload.release import Rule
 from dock_agent.offload.root import Root
@@ -57,7 +58,8 @@ class Clearing:
     rule: Rule = RULE
     camera: CameraId = CAMERA
     root: Root | None = None
-    card: Callable[[Path, Root], Card] = WritableCard
+    card: Callable[..., Card] = WritableCard
+    door: Door | None = None
     before: Callable[[Said], None] = unheard
     then: Callable[[Said], None] = unheard
 
@@ -79,8 +81,8 @@ class Clearing:
             return str(error)
         channel = Direct(books, self.before, self.then)
         try:
-            card = partial(self.card, self.source, root)
-            Erase(card, bench.disk, channel, order).run()
+            way = Way(partial(self.card, expected=root), self.door)
+            Erase(way, bench.disk, channel, order).run()
         except DockError as error:
             books.end(ended(error))
         last = bench.events[-1]

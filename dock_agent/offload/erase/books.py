@@ -65,6 +65,7 @@ class EraseJob:
     camera: CameraId
     source: Path
     root: Root  # as it was when the camera was identified
+    private: bool = False  # nobody but us can reach the camera's tree to write
 
 
 class EraseBooks:
@@ -87,7 +88,8 @@ class EraseBooks:
         """Ask the rules; return what to erase. Raises `NotReleased`, and why."""
         found = self._released()
         listed = tuple(_listed(one, self._place(one)) for one in found)
-        return EraseOrder(self._job.source, self._job.root, listed)
+        job = self._job
+        return EraseOrder(job.source, job.root, listed, job.private)
 
     def answer(self, said: Said) -> Heard | None:
         """Commit what was said, and return the answer to it, if it gets one."""

@@ -25,6 +25,7 @@ from dock_agent.offload.erase.books import (
     over,
     unsafe,
 )
+from dock_agent.offload.erase.door import door_of
 from dock_agent.offload.messages import Ended, ended
 from dock_agent.offload.parent import GRACE, Wish, converse, end_child
 from dock_agent.offload.release import Rule
@@ -168,6 +169,8 @@ class ProcessEraser:
                 converse(books, ours, wish, self._terms.silence)
         finally:
             end_child(child)
+            if door := door_of(order.source, order.root):
+                door.close()  # of a child that was killed
 
     def _over(self, what: tuple[EraseJob, Rule], post: Post, why: Ended) -> None:
         """Free the bay, and keep the reason on record if that goes.
