@@ -37,7 +37,7 @@ from dock_agent.station import Station, Still
 from dock_agent.store import configured, custody, destinations, station
 from dock_agent.store.db import connect, transaction
 from dock_agent.sync.place import place_of
-from dock_agent.vault import lock
+from dock_agent.vault import lock, reached
 from dock_agent.vault.bag import Sealer
 from dock_agent.vault.probe import require_medium
 from dock_agent.vault.real import RealDisk
@@ -92,6 +92,7 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
                     destinations.ensure(conn, name, destination.kind, place)
                 configured.tell(conn, names, clock.now())
                 custody.append(conn, started, clock.now())
+            reached.note(within, root, conn)
             summary = recover(conn, sealer)
             log.info("recovery done %s", summary)
             yield Opened(config, conn, sealer)

@@ -14,7 +14,7 @@ from dock_agent.errors import CameraGone, NotReleased, SourceChanged
 from dock_agent.offload.bench import Tree
 from dock_agent.offload.messages import Found
 from dock_agent.offload.root import Root
-from dock_agent.offload.scan import FUSE, MountedSource
+from dock_agent.offload.scan import MountedSource
 from dock_agent.offload.source import Wanted, camera_errors, shown
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -77,7 +77,7 @@ class WritableCard(MountedSource):
     def _require_unwritten(self, fd: int, path: bytes) -> None:
         """Refuse where others may write by a way that this kernel does not see."""
         kind = self.file_system().kind
-        if kind.startswith(FUSE) or not (self.on_a_disk or kind in LOCAL):
+        if not (self.on_a_disk or kind in LOCAL):
             told = f"nobody can tell whether it is being written ({kind})"
             raise NotReleased(f"{shown(path)}: {told}")
         _require_unwritten(fd, path)
