@@ -18,20 +18,14 @@ from dock_agent.store.dockings import Docking
 from support.bench import Bench
 from support.cards import digests
 from support.disks import MAY_MOUNT
-from support.erasing import Clearing, require_intents, told
+from support.erasing import Clearing, bench, require_intents, told
 from support.erasing import erasures as recorded
 from support.opening import Opener, loop, mount, opener, umount
 from support.process import wait_until
 
 pytestmark = pytest.mark.skipif(not MAY_MOUNT, reason="mounting needs root")
+__all__ = ["bench"]
 SIZES = {f"DCIM/{n:04d}.MP4": 5000 + n for n in range(5)}
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A database that was restored from a backup has forgotten holds: nothing goes."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,23 +12,11 @@ from dock_agent.store.dockings import Docking
 from dock_agent.store.holds import Hold
 from dock_agent.vault import reached
 from support.bench import Bench
-from support.cards import card, digests
-from support.erasing import Clearing, erasures, told
+from support.cards import digests
+from support.erasing import SIZES, Clearing, bench, erasures, source, told
 
-SIZES = {f"DCIM/{n:04d}.MP4": 5000 + n for n in range(3)}
+__all__ = ["bench", "source"]
 ORDER = ("A. Clerk", "restored from last night's backup")
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return card(tmp_path / "card", SIZES)
 
 
 def restored(bench: Bench, docking: Docking) -> None:
