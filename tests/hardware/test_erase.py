@@ -184,3 +184,24 @@ def test_a_station_that_never_erases_has_nothing_that_opens_a_camera(
 
     assert "dock-erase@" not in units.text
     assert digest(image) == before
+
+
+def test_a_power_cut_midway_is_settled_by_the_next_docking(
+    eraser: StationInGuest, tmp_path: Path, show: Show
+) -> None:
+    guest, image = eraser.guest, vfat(tmp_path, MANY)
+    guest.ports.plug("1.1", Camera(image, "A17"))
+    opened = "until grep -q /run/dock-agent/clearing /proc/mounts; do sleep 0.05; done"
+    guest.run(opened, timeout=400)
+
+    guest.cut()
+    left = left_on(image)
+    guest.start()
+    guest.run("systemctl start dock-agent", timeout=120)
+    guest.ports.plug("1.1", Camera(image, "A17"))
+    bay = eraser.wait("1", "sealed", "fault", timeout=600)
+
+    show(f"{len(MANY) - left} of {len(MANY)} were gone; {bay['reason']}")
+    assert bay["total"] == left, eraser.log()
+    assert custody(eraser, "erased") == 0
+    assert custody(eraser, "found gone") == len(MANY) - left
