@@ -129,7 +129,9 @@ class Agent:
         if ready is None or contact.camera is None or self._closed:
             post(Cleared("the camera is not at hand any more"))
             return
-        job = EraseJob(contact.docking, contact.camera, ready.path, ready.root)
+        # PID 1 mounted a USB camera for us alone; a folder, anybody may write to.
+        private = "folder" not in contact.sighting.facts
+        job = EraseJob(contact.docking, contact.camera, ready.path, ready.root, private)
         self._tools.eraser.start(job, ready.identity.profile, post)
 
     @property

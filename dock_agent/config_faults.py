@@ -40,11 +40,6 @@ def _erase(config: "Config") -> Iterator[str]:
     wish = config.release.erase
     if wish == "never":
         return
-    for bay in config.bays:
-        if bay.port is not None:
-            told = "erase is not available for USB bays yet"
-            yield f'{told}: bay `{bay.name}` has a port; say `erase = "never"`'
-            return
     if config.vault.cached == "accept":
         yield (
             f'erase = "{wish}" rests on copies read back from the medium,'

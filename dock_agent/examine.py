@@ -15,7 +15,7 @@ from dock_agent.recording import DestinationName, ReadBack
 from dock_agent.store import checkpoints, custody
 from dock_agent.store.db import reading, require_whole
 from dock_agent.sync.open import open_destination
-from dock_agent.vault import journal
+from dock_agent.vault import journal, reached
 from dock_agent.vault.probe import how_read_back
 from dock_agent.vault.real import RealDisk
 
@@ -78,6 +78,12 @@ def _database(config: Config) -> str:
         head = custody.check(conn)
         checkpoints.check(conn)
         journal.check(conn, RealDisk(), config.vault_path)
+        told = reached.behind(RealDisk(), config.vault_path, conn) if head.seq else None
+    if told is not None:
+        raise StoreError(
+            f"{told}, so nothing is erased: if it was restored from a backup, order"
+            " again what is on hold, then say so with `dock-agent hold accept`"
+        )
     return f"{config.store_path} sound, custody log whole, {head.seq} lines"
 
 

@@ -38,7 +38,7 @@ from dock_agent.station import Station, Still
 from dock_agent.store import configured, custody, destinations, station
 from dock_agent.store.db import connect, transaction
 from dock_agent.sync.place import place_of
-from dock_agent.vault import journal, lock
+from dock_agent.vault import journal, lock, reached
 from dock_agent.vault.bag import Sealer
 from dock_agent.vault.probe import require_medium
 from dock_agent.vault.real import RealDisk
@@ -97,6 +97,7 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
                     destinations.ensure(conn, name, destination.kind, place)
                 configured.tell(conn, names, clock.now())
                 custody.append(conn, started, clock.now())
+            reached.note(within, root, conn)
             summary = recover(conn, sealer)
             log.info("recovery done %s", summary)
             journal.tend(conn, sealer, sign=True)
@@ -123,7 +124,7 @@ def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> Non
             for detector in detectors:
                 detector.start(partial(_seen, agent.station, agent.profiles))
             ready()
-            ground = Ground.of(config, profile.chosen(config.profiles_path))
+            ground = Ground.of(config, agent.profiles)
             with beside(held.connect, clock, ground):
                 _loop(_Turn(held, agent, detectors, clock), stop)
         finally:

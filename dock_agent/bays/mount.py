@@ -78,7 +78,7 @@ class SystemMounter:
         _require_readable(sighting)
         point = self._point(sighting)
         failed = point.with_name(f"{point.name}.failed")  # dock-mount-failed@.service
-        for text in _versions(self._mountinfo, self._patience):
+        for text in versions(self._mountinfo, self._patience):
             mounts = list(parse(text))
             here = [m for m in mounts if m.point == point]
             if here:
@@ -183,7 +183,7 @@ def _require_readable(sighting: Sighting) -> None:
         )
 
 
-def _versions(path: Path, patience: float) -> Iterator[str]:
+def versions(path: Path, patience: float) -> Iterator[str]:
     """Yield the file's text now, after each change, and every `LOOK` seconds.
 
     It ends after `patience` seconds.

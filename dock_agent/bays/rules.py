@@ -2,6 +2,8 @@
 
 A disk in a bay is made read-only, and PID 1 mounts its file system: a rule can only
 ask for a unit (systemd.device(5)), so `dock-mount@.service` does the asking.
+Where the station erases cameras, `dock-erase@.path` hears a wish to mount it for
+writing.
 """
 
 import re
@@ -13,8 +15,14 @@ from dock_agent.errors import ConfigError
 from dock_agent.recording import BayName
 
 INSTALLED = PurePosixPath("/etc/udev/rules.d/70-dock-agent.rules")
-MOUNTS = PurePosixPath("/run/dock-agent/bays")
-NEEDED = ("ro", "nodev", "nosuid", "noexec", "nosymfollow")
+RUN = PurePosixPath("/run/dock-agent")
+MOUNTS = RUN / "bays"
+CLEARING = RUN / "clearing"  # as MOUNTS, for writing
+WISHES = RUN / "wishes"  # the agent's: an empty file for each camera to be cleared
+ANSWERS = RUN / "answers"  # why a wish was not granted, by the wish's name
+HARMLESS = ("nodev", "nosuid", "noexec", "nosymfollow")
+NEEDED = ("ro", *HARMLESS)
+NEEDED_TO_CLEAR = ("rw", *HARMLESS)
 COMMON = ",".join((*NEEDED, "noatime"))
 # Times on FAT have no zone: read as UTC, so that no summer time moves them.
 _OURS = "uid=dock,gid=dock,fmask=0377,dmask=0277"
@@ -24,6 +32,7 @@ KINDS: Mapping[str, str] = {
     # Its superblock may ask for a panic at the first error, read-only or not.
     "ext4": "errors=continue",
 }  # the file systems that are mounted, and how each is besides `NEEDED`
+ERASABLE = ("vfat", "exfat")  # on others the agent is not the owner of what is there
 
 HEAD = """\
 # Made by `dock-agent bays udev` from the configuration: change that, not this file.
@@ -68,6 +77,7 @@ DIRTY = (
     'RESULT=="*[4567cdef]", ENV{{SYSTEMD_MOUNT_OPTIONS}}="{options}"\n'
 )
 KIND = 'ENV{{ID_FS_TYPE}}=="{kind}", ENV{{SYSTEMD_MOUNT_OPTIONS}}="{options}"\n'
+WRITABLE = 'ENV{{ID_FS_TYPE}}=="{kind}", ENV{{DOCK_AGENT_WRITABLE}}="{options}"\n'
 END = f"""\
 ENV{{SYSTEMD_MOUNT_OPTIONS}}!="?*", GOTO="dock_agent_end"
 ENV{{PARTN}}!="?*", ENV{{PARTN}}="0"
@@ -76,9 +86,12 @@ SYMLINK+="dock-agent/$env{{DOCK_AGENT_BAY}}/$env{{DOCK_AGENT_PLACE}}"
 ENV{{SYSTEMD_MOUNT_WHERE}}="{MOUNTS}/$env{{DOCK_AGENT_BAY}}/$env{{DOCK_AGENT_PLACE}}"
 TAG+="systemd", ENV{{SYSTEMD_WANTS}}+="\
 dock-mount@$env{{DOCK_AGENT_BAY}}-$env{{DOCK_AGENT_PLACE}}.service"
-
-LABEL="dock_agent_end"
 """
+WISH = """\
+ENV{DOCK_AGENT_WRITABLE}=="?*", ENV{SYSTEMD_WANTS}+="\
+dock-erase@$env{DOCK_AGENT_BAY}-$env{DOCK_AGENT_PLACE}.path"
+"""
+LAST = '\nLABEL="dock_agent_end"\n'
 
 
 def place(bay: BayName) -> str:
@@ -89,9 +102,10 @@ def place(bay: BayName) -> str:
     return re.sub(r"[^A-Za-z0-9]", _hex, bay)
 
 
-def rules(bays: Mapping[str, BayName]) -> str:
+def rules(bays: Mapping[str, BayName], *, erases: bool = False) -> str:
     """Return the rules for these bays, by their port (ID_PATH up to its USB port).
 
+    Unless the station `erases`, nothing that they ask for mounts for writing.
     Raises `ConfigError` if a port is none.
     """
     ours = "".join(_bay(port, bay) for port, bay in bays.items())
@@ -100,7 +114,19 @@ def rules(bays: Mapping[str, BayName]) -> str:
         for kind, more in KINDS.items()
     )
     dirty = DIRTY.format(options=",".join((COMMON, KINDS["ext4"], "noload")))
-    return HEAD + ours + TAIL + kinds + dirty + END
+    known = HEAD + ours + TAIL + kinds + dirty
+    if erases:
+        return known + _writable() + END + WISH + LAST
+    return known + END + LAST
+
+
+def _writable() -> str:
+    """How each kind is mounted for an erase: by its owner, and nobody else."""
+    common = ",".join((*NEEDED_TO_CLEAR, "noatime"))
+    how = {kind: KINDS[kind].replace("dmask=0277", "dmask=0077") for kind in ERASABLE}
+    return "".join(
+        WRITABLE.format(kind=kind, options=f"{common},{how[kind]}") for kind in how
+    )
 
 
 def _bay(port: str, bay: BayName) -> str:

@@ -46,7 +46,8 @@ def udev(config: Config) -> None:
     """
     from dock_agent.bays.rules import rules
 
-    click.echo(rules(config.ports()), nl=False)
+    erases = config.release.erase != "never"
+    click.echo(rules(config.ports(), erases=erases), nl=False)
 
 
 @bays_.command("image")

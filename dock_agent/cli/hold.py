@@ -1,5 +1,6 @@
 """hold: what is kept by order."""
 
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -39,9 +40,11 @@ def add(config: Config, docking: str, by: str, why: str) -> None:
     from dock_agent.store.db import connect, transaction
 
     order = holds.Hold(DockingId(docking), by, why)
-    with closing(connect(config.store_path)) as conn, transaction(conn):
-        holds.place(conn, order, SystemClock().now())
-        gone = erasures.may_be_gone(conn, order.docking)
+    with closing(connect(config.store_path)) as conn:
+        with transaction(conn):
+            holds.place(conn, order, SystemClock().now())
+            gone = erasures.may_be_gone(conn, order.docking)
+        _tell_vault(config, conn)
     click.echo(f"Docking {docking} is kept.")
     if gone:
         click.echo(f"{gone} of its files may be gone from its camera already.")
@@ -56,9 +59,36 @@ def remove(config: Config, docking: str, by: str, why: str) -> None:
     from dock_agent.store.db import connect, transaction
 
     order = holds.Hold(DockingId(docking), by, why)
-    with closing(connect(config.store_path)) as conn, transaction(conn):
-        holds.lift(conn, order, SystemClock().now())
+    with closing(connect(config.store_path)) as conn:
+        with transaction(conn):
+            holds.lift(conn, order, SystemClock().now())
+        _tell_vault(config, conn)
     click.echo(f"Docking {docking} is not kept by order.")
+
+
+def _tell_vault(config: Config, conn: sqlite3.Connection) -> None:
+    """Have the vault remember an order that a restored database would not know."""
+    from dock_agent.vault import reached
+    from dock_agent.vault.real import RealDisk
+
+    reached.note(RealDisk(), config.vault_path, conn)
+
+
+@hold_.command("accept")
+@with_config
+@click.option("--by", type=TEXT, required=True, help="Who says so.")
+@click.option("--why", type=TEXT, required=True, help="For the custody log.")
+def accept(config: Config, by: str, why: str) -> None:
+    """Say that a restored database knows every order again."""
+    from dock_agent.clock import SystemClock
+    from dock_agent.store.db import connect
+    from dock_agent.vault import reached
+    from dock_agent.vault.real import RealDisk
+
+    with closing(connect(config.store_path)) as conn:
+        order, now = (by, why), SystemClock().now()
+        reached.accept(RealDisk(), config.vault_path, conn, order, now)
+    click.echo("The database is taken as it is: cameras may be erased again.")
 
 
 @hold_.command("list")

@@ -259,6 +259,7 @@ class EraseOrder:
     source: Path
     root: Root
     listed: tuple[Expected, ...]
+    private: bool = False  # nobody but us can reach the camera's tree to write
 
 
 @dataclass(frozen=True, slots=True)

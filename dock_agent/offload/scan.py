@@ -75,6 +75,11 @@ class MountedSource:
         """Return the root's open descriptor."""
         return self._fd
 
+    @property
+    def on_a_disk(self) -> bool:
+        """Whether its file system lies on a block device of this machine."""
+        return self._root.sequence is not None
+
     def close(self) -> None:
         os.close(self._fd)
 

@@ -54,6 +54,14 @@ def head(conn: sqlite3.Connection) -> Head:
     return EMPTY if row is None else Head(row["seq"], Digest(row["sha256"]))
 
 
+def digest_at(conn: sqlite3.Connection, seq: int) -> Digest | None:
+    """Return the digest of a line; None if there is none of this number."""
+    row = conn.execute("SELECT sha256 FROM custody WHERE seq = ?", (seq,)).fetchone()
+    if row is None:
+        return EMPTY.sha256 if seq == EMPTY.seq else None
+    return Digest(row["sha256"])
+
+
 def docking_head(conn: sqlite3.Connection, docking: DockingId) -> Head:
     """Return the last line about one docking."""
     row = conn.execute(

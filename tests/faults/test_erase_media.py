@@ -59,13 +59,16 @@ class Readable(FaultCard):
 
 
 class Run:
-    """One erase by a child process."""
+    """One erase by a child process; of a card that only we can reach, if `private`."""
 
-    def __init__(self, bench: Bench, docking: Docking, source: Path) -> None:
+    def __init__(
+        self, bench: Bench, docking: Docking, source: Path, *, private: bool = True
+    ) -> None:
         terms = EraseTerms(Policy.AFTER_VERIFIED, cached_vault=False, silence=SILENCE)
         self.eraser = ProcessEraser(bench.connect, bench.sealer, terms)
         self.docking, self.events = docking, list[Event]()
-        job = EraseJob(docking.id, CAMERA, source, Root.of(source.stat()))
+        root = Root.of(source.stat())
+        job = EraseJob(docking.id, CAMERA, source, root, private)
         self.eraser.start(job, ERASABLE, self.events.append)
 
     def over(self) -> str | None:
@@ -91,6 +94,19 @@ def test_a_sound_card_is_cleared_by_a_child(
     assert digests(source) == {}
     assert (source / STAYS).is_symlink()
     require_intents(bench, before)
+
+
+def test_where_nobody_can_tell_who_writes_everything_is_kept(
+    bench: Bench, media: Media, source: Path
+) -> None:
+    docking, before = bench.dock(media[0]), digests(source)
+
+    why = Run(bench, docking, media[0], private=False).over()
+
+    assert why is not None
+    assert "nobody can tell whether it is being written" in why
+    assert digests(source) == before
+    assert recorded(bench, docking.id) == {}
 
 
 def test_a_file_that_cannot_be_read_again_keeps_everything(

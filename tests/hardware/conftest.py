@@ -38,3 +38,9 @@ def guest(make_guest: MakeGuest) -> Guest:
 def station(make_guest: MakeGuest) -> StationInGuest:
     """Return a station that watches eight bays, on two hubs."""
     return StationInGuest(make_guest(Hardware(), extra()))
+
+
+@pytest.fixture
+def eraser(make_guest: MakeGuest) -> StationInGuest:
+    """Return the same, that clears cameras after they are verified."""
+    return StationInGuest(make_guest(Hardware(), extra(erases=True)))

@@ -48,6 +48,15 @@ path = "{STATE}/dock.sqlite"
 [keys]
 signing_file = "{KEYS}/station.pem"
 """
+ERASE = '[release]\nerase = "after_verified"\n[cameras]\nprofiles = "profiles"\n'
+OPENER = "/usr/local/lib/dock-agent/dock-erase"
+PROFILES = "/etc/dock-agent/profiles"
+PROFILE = """\
+name = "KT-Z3"
+driver = "mass_storage"
+labels = ["CAMERA"]
+may_erase = true
+"""
 BAY = '[[bays]]\nname = "{}"\nport = "{}"\n'
 PREPARE = f"""
 mkdir -p /etc/dock-agent/credentials && chmod 700 /etc/dock-agent/credentials
@@ -75,17 +84,19 @@ class Moment:
     text: str
 
 
-def extra() -> Extra:
+def extra(*, erases: bool = False) -> Extra:
     """Return a station that has begun to watch its bays, to be saved as such.
 
-    It takes its agent seconds to start under emulation: once is enough.
+    One that `erases` clears cameras whose volume is called CAMERA. It takes
+    its agent seconds to start under emulation: once is enough.
     """
-    packed, files = program.packed(), _files()
+    packed, files = program.packed(), _files(erases=erases)
 
     def put(guest: Guest) -> None:
         guest.unpack(packed, to=program.HOME)
         for path, text in files.items():
             guest.run(f"mkdir -p {Path(path).parent}; cat > {path}", given=text)
+        guest.run(f"chmod 755 {OPENER}")
         guest.run(PREPARE, timeout=300)
         StationInGuest(guest).wait_for_log("Watching the bays")
 
@@ -156,14 +167,20 @@ class StationInGuest:
         return len(self.guest.run(CHECK_BAGS, timeout=300).text.splitlines())
 
 
-def _files() -> dict[str, bytes]:
+def _files(*, erases: bool) -> dict[str, bytes]:
     ports = {PORT.format(port): BayName(name) for name, port in BAYS.items()}
     config = CONFIG + "".join(BAY.format(bay, port) for port, bay in ports.items())
+    config += ERASE if erases else ""
+    told = rules(ports, erases=erases)
     return {
         CONFIG_FILE: config.encode(),
-        "/etc/udev/rules.d/70-dock-agent.rules": rules(ports).encode(),
+        f"{PROFILES}/kt-z3.toml": PROFILE.encode(),
+        "/etc/udev/rules.d/70-dock-agent.rules": told.encode(),
         "/etc/systemd/system/dock-agent.service": unit("dock-agent").encode(),
         **{f"/etc/systemd/system/{unit}": _own(unit) for unit in MOUNTING},
+        "/etc/systemd/system/dock-erase@.path": _own("dock-erase@.path"),
+        "/etc/systemd/system/dock-erase@.service": _own("dock-erase@.service"),
+        OPENER: _own("dock-erase"),
         "/etc/tmpfiles.d/dock-agent.conf": _own("dock-agent.conf"),
     }
 

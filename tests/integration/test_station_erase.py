@@ -1,6 +1,7 @@
 """The agent as a program that clears cameras: folders, and a profile that allows it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,33 @@ def test_a_hold_that_comes_too_late_says_so(tmp_path: Path, camera: Path) -> Non
 
     assert told.code == 0
     assert "may be gone from its camera" in told.out
+
+
+def test_a_restored_database_is_named_by_doctor_until_a_person_takes_it(
+    tmp_path: Path, camera: Path
+) -> None:
+    here = erasing(tmp_path, "after_confirmed")
+    with here.running():
+        camera.rename(here.root / "bays/1" / CAMERA)
+        wait_until(lambda: state(here) == "sealed")
+    store, backup = here.root / "store.db", tmp_path / "backup"
+    assert "older than" not in here.agent("doctor").out
+    shutil.copy(store, backup)
+    docking = here.agent("recordings", "--json").json[0]["docking"]
+    who = ("--by", "A. Judge", "--why", "case 7")
+    assert here.agent("hold", "add", docking, *who).code == 0
+    for left in here.root.glob("store.db*"):
+        left.unlink()
+    shutil.copy(backup, store)
+
+    before = here.agent("doctor").out
+    accepted = here.agent("hold", "accept", *who)
+    after = here.agent("doctor").out
+
+    assert "older than line" in before
+    assert "hold accept" in before
+    assert accepted.code == 0
+    assert "older than" not in after
 
 
 def test_a_model_whose_profile_does_not_say_so_is_never_cleared(

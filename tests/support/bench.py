@@ -27,6 +27,7 @@ from dock_agent.store import destinations, dockings, files
 from dock_agent.store.db import connect, transaction
 from dock_agent.store.dockings import Docking
 from dock_agent.store.file import File
+from dock_agent.vault import reached
 from dock_agent.vault.bag import Sealer
 from dock_agent.vault.disk import Disk
 from dock_agent.vault.layout import MARKER, bag_path
@@ -66,6 +67,7 @@ class Bench:
         self.conn = self.connect(create=True)
         with transaction(self.conn):
             destinations.ensure(self.conn, CLOUD, "directory")
+        reached.note(self.disk, self.vault, self.conn)
 
     @property
     def sealer(self) -> Sealer:

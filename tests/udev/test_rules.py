@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dock_agent.bays.rules import rules
+from dock_agent.recording import BayName
 from support.mockbed import Bed, Usb, active, dock, plug
 
 pytestmark = pytest.mark.skipif(
@@ -118,6 +120,28 @@ def test_the_whole_card_is_for_the_agent_s_group_to_read_its_parts_are_not(
     assert any("GROUP 4242" in line for line in said), said
     assert any("MODE 0440" in line for line in said), said
     assert not any("MODE" in line for lines in of_others for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"), [("vfat", " dock-erase@2-7.1.path"), ("ext4", "")]
+)
+def test_where_cameras_are_erased_a_wish_is_heard_and_all_else_is_as_it_was(
+    bed: Bed, tmp_path: Path, kind: str, more: str
+) -> None:
+    ours = tmp_path / NAME
+    port = "pci-0000:00:14.0-usb-0:1.2"
+    ours.write_text(rules({port: BayName("2")}, erases=True), encoding="utf-8")
+    *_, partition = plug(bed, dock(bed), Usb(2, "CAM-1", "sda", 7, kind=kind))
+
+    before, _ = evaluated(partition)
+    after, _ = evaluated(partition, rules=ours)
+
+    wants = "SYSTEMD_WANTS=dock-mount@2-7.1.service"
+    assert read_only(partition) in after
+    assert {fact for fact in before - after if fact != wants} == set()
+    assert f"{wants}{more}" in after
+    opened = [fact for fact in after if fact.startswith("DOCK_AGENT_WRITABLE=rw,")]
+    assert bool(opened) is bool(more)
 
 
 def test_a_card_without_partitions_is_mounted_itself(bed: Bed) -> None:

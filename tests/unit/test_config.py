@@ -50,9 +50,9 @@ FOLDER = SMALLEST.replace('port = "pci-0000:00:14.0-usb-0:1.2"', 'folder = "bays
 ERASE = '\n[release]\nerase = "after_verified"\n'
 
 
-def test_no_usb_bay_is_cleared_yet() -> None:
-    assert "erase is not available for USB bays yet" in refusal(SMALLEST + ERASE)
-    assert parse(FOLDER + ERASE, base=BASE).release.erase == "after_verified"
+def test_usb_bays_and_folders_may_be_cleared() -> None:
+    for text in (SMALLEST, FOLDER):
+        assert parse(text + ERASE, base=BASE).release.erase == "after_verified"
 
 
 def test_a_vault_that_may_be_memory_is_no_ground_for_an_erase() -> None:

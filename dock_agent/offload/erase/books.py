@@ -46,6 +46,7 @@ from dock_agent.recording import (
 from dock_agent.store import candidates, dockings, erasures, holds
 from dock_agent.store.candidates import Candidate
 from dock_agent.store.db import transaction
+from dock_agent.vault import reached
 from dock_agent.vault.bag import Sealer, as_signed
 from dock_agent.vault.disk import vault_errors
 
@@ -65,6 +66,7 @@ class EraseJob:
     camera: CameraId
     source: Path
     root: Root  # as it was when the camera was identified
+    private: bool = False  # nobody but us can reach the camera's tree to write
 
 
 class EraseBooks:
@@ -87,7 +89,8 @@ class EraseBooks:
         """Ask the rules; return what to erase. Raises `NotReleased`, and why."""
         found = self._released()
         listed = tuple(_listed(one, self._place(one)) for one in found)
-        return EraseOrder(self._job.source, self._job.root, listed)
+        job = self._job
+        return EraseOrder(job.source, job.root, listed, job.private)
 
     def answer(self, said: Said) -> Heard | None:
         """Commit what was said, and return the answer to it, if it gets one."""
@@ -131,6 +134,7 @@ class EraseBooks:
             doomed = [one for one in found if one.file.state is not FileState.SKIPPED]
             docking, policy = self._job.docking, self._rule.policy
             erasures.intend(conn, docking, policy, doomed, at)
+        reached.note(self._sealer.disk, self._sealer.root, self._conn)
 
     def _settle(self, said: Looked) -> None:
         docking, at = self._job.docking, self._sealer.clock.now()
@@ -161,7 +165,10 @@ class EraseBooks:
 
     def _released(self) -> list[Candidate]:
         """Return the docking's entries if all of its files may go."""
-        conn, job = self._conn, self._job
+        conn, job, sealer = self._conn, self._job, self._sealer
+        told = reached.behind(sealer.disk, sealer.root, conn)
+        if told is not None:
+            raise NotReleased(f"{told}: see `dock-agent doctor`")
         found = candidates.of_docking(conn, job.docking)
         copies = [self._copy(candidate) for candidate in found]
         _require_copies(copies)

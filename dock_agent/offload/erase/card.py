@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from dock_agent.errors import CameraGone, SourceChanged
+from dock_agent.errors import CameraGone, NotReleased, SourceChanged
 from dock_agent.offload.bench import Tree
 from dock_agent.offload.messages import Found
 from dock_agent.offload.root import Root
@@ -18,6 +18,7 @@ from dock_agent.offload.scan import MountedSource
 from dock_agent.offload.source import Wanted, camera_errors, shown
 
 _libc = ctypes.CDLL(None, use_errno=True)
+LOCAL = ("btrfs", "overlay", "ramfs", "tmpfs", "zfs")  # without a block device
 NOWHERE = Path()  # nothing of it is copied
 
 
@@ -49,21 +50,37 @@ def wanted(found: Found) -> Wanted:
 class WritableCard(MountedSource):
     """A mounted camera, or a folder that stands for one. Meets `Card`."""
 
-    def __init__(self, root: Path, expected: Root | None = None) -> None:
+    def __init__(
+        self, root: Path, expected: Root | None = None, *, private: bool = False
+    ) -> None:
+        """Open the tree; `private`, where nobody but us can reach it to write."""
         super().__init__(root, expected)
+        self._private = private
         self._mount = _mount_id(self.descriptor)
 
     def open(self, path: bytes) -> int:
-        """Open as the offload does. Raises `SourceChanged` while somebody writes it."""
+        """Open as the offload does. Raises `SourceChanged` while somebody writes it.
+
+        Raises `NotReleased` where nobody can tell.
+        """
         fd = super().open(path)
         try:
-            _require_unwritten(fd, path)
-        except SourceChanged:
+            if not self._private:
+                self._require_unwritten(fd, path)
+        except (NotReleased, SourceChanged):
             os.close(fd)
             raise
         # What the offload left in the page cache proves nothing of the card.
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
         return fd
+
+    def _require_unwritten(self, fd: int, path: bytes) -> None:
+        """Refuse where others may write by a way that this kernel does not see."""
+        kind = self.file_system().kind
+        if not (self.on_a_disk or kind in LOCAL):
+            told = f"nobody can tell whether it is being written ({kind})"
+            raise NotReleased(f"{shown(path)}: {told}")
+        _require_unwritten(fd, path)
 
     def below(self, folders: Sequence[bytes]) -> int:
         """Open a directory beneath the root, on the camera's own mount.
@@ -109,14 +126,16 @@ def _require_unwritten(fd: int, path: bytes) -> None:
     """Refuse a file that anybody has open for writing: more of it would be lost.
 
     A lease for reading is not given on such a file (fcntl(2), F_SETLEASE). Where the
-    file system knows no leases, or the file is another user's, nobody can tell.
+    file system knows no leases, or the file is another user's, nobody can tell: then
+    nothing goes.
     """
     try:
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except BlockingIOError as error:
         raise SourceChanged(f"{shown(path)}: it is being written") from error
-    except OSError:
-        return
+    except OSError as error:
+        told = f"nobody can tell whether it is being written ({error.strerror})"
+        raise NotReleased(f"{shown(path)}: {told}") from error
     with suppress(OSError):
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 

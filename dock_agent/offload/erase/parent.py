@@ -24,6 +24,7 @@ from dock_agent.offload.erase.books import (
     over,
     unsafe,
 )
+from dock_agent.offload.erase.door import door_of
 from dock_agent.offload.messages import Ended, ended
 from dock_agent.offload.parent import Wish, converse
 from dock_agent.offload.release import Rule
@@ -152,8 +153,13 @@ class ProcessEraser:
         try:
             with translated("the database"), closing(self._connect()) as conn:
                 books = EraseBooks(conn, self._sealer, job, rule, post)
-                with at_work(books.open(), nursery) as pipe:
-                    converse(books, pipe, wish, self._terms.silence)
+                order = books.open()
+                try:
+                    with at_work(order, nursery) as pipe:
+                        converse(books, pipe, wish, self._terms.silence)
+                finally:
+                    if door := door_of(order.source, order.root):
+                        door.close()  # of a child that was killed
         except DockError as error:
             self._over((job, rule), post, ended(error))
         except Exception as error:

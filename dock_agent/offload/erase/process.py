@@ -6,7 +6,8 @@ from functools import partial
 from multiprocessing.connection import Connection
 
 from dock_agent.offload.erase.card import WritableCard
-from dock_agent.offload.erase.work import Erase
+from dock_agent.offload.erase.door import door_of
+from dock_agent.offload.erase.work import Erase, Way
 from dock_agent.offload.messages import EraseOrder
 from dock_agent.offload.process import ParentGone, Pipe, speak
 from dock_agent.vault.real import RealDisk
@@ -20,5 +21,6 @@ def main(connection: Connection, order: EraseOrder) -> None:
 
 
 def _erase(pipe: Pipe, order: EraseOrder) -> None:
-    card = partial(WritableCard, order.source, order.root)
-    Erase(card, RealDisk(), pipe, order).run()
+    card = partial(WritableCard, expected=order.root, private=order.private)
+    way = Way(card, door_of(order.source, order.root))
+    Erase(way, RealDisk(), pipe, order).run()

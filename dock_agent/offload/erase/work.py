@@ -2,12 +2,15 @@
 
 Runs in a process of its own, or in the caller's. Nothing is removed unless the whole
 camera is as it was offloaded, and its copy in the vault as it was sealed, every byte
-of both, and the intent is on record. What became of it is told from a fresh look
-alone.
+of both, and the intent is on record. A camera that may only be read is opened for
+writing after all that, listed again, and shut before the last look. What became of it
+is told from a fresh look alone.
 """
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
 
 from dock_agent.errors import (
     CameraError,
@@ -20,6 +23,7 @@ from dock_agent.errors import (
 from dock_agent.offload.bench import Channel
 from dock_agent.offload.erase.card import Card, wanted
 from dock_agent.offload.erase.copies import require_copy
+from dock_agent.offload.erase.door import Door
 from dock_agent.offload.messages import (
     Agreed,
     EraseOrder,
@@ -31,6 +35,7 @@ from dock_agent.offload.messages import (
     Removing,
     Said,
 )
+from dock_agent.offload.scan import FileSystem
 from dock_agent.offload.source import digest_source, shown
 from dock_agent.vault.disk import Disk
 
@@ -40,17 +45,25 @@ OFTEN = 64  # files between two
 Seen = Mapping[bytes, Found]
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a camera's tree is reached. `open` opens the tree there anew at each call.
+
+    `door` is of one that may only be read until it is opened for writing.
+    """
+
+    open: Callable[[Path], Card]
+    door: Door | None = None
+
+
 class Erase:
-    """One camera's erase. `open_card` opens its tree anew at each call."""
+    """One camera's erase."""
 
     def __init__(
-        self,
-        open_card: Callable[[], Card],
-        disk: Disk,
-        channel: Channel,
-        order: EraseOrder,
+        self, way: Way, disk: Disk, channel: Channel, order: EraseOrder
     ) -> None:
-        self._open_card, self._disk, self._channel = open_card, disk, channel
+        self._way, self._disk, self._channel = way, disk, channel
+        self._source = order.source
         self._listed = {entry.path: entry for entry in order.listed}
         self._doomed = [e for e in order.listed if e.digest is not None]
         self._removed = set[bytes]()
@@ -58,16 +71,25 @@ class Erase:
 
     def run(self) -> None:
         """Do all of it. Raises `DockError` where it cannot go on."""
-        with closing(self._open_card()) as card:
-            if card.file_system().read_only:
-                raise CameraError("the camera may only be read here")
+        with closing(self._way.open(self._source)) as card:
+            self._require_writable(card.file_system())
             before = self._as_offloaded(card)
             self._go(Agreed())
-            trouble = self._remove_all(card, before)
-            card.sync()
+            if self._way.door is None:
+                trouble = self._remove_all(card, before)
+                card.sync()
+        if self._way.door is not None:  # which opens for nobody who still reads there
+            trouble = self._remove_behind(self._way.door, before)
         self._look(before, trouble)
 
     # ---- nothing is removed yet ---------------------------------------------------
+
+    def _require_writable(self, found: FileSystem) -> None:
+        if self._way.door is None:
+            if found.read_only:
+                raise CameraError("the camera may only be read here")
+        elif found.kind not in self._way.door.kinds:
+            raise NotReleased(f"nothing is erased from a {found.kind} in a USB bay")
 
     def _as_offloaded(self, card: Card) -> Seen:
         """Hold the whole camera against what was sealed; read files and copies again.
@@ -98,6 +120,32 @@ class Erase:
 
     # ---- from here on files may be gone -------------------------------------------
 
+    def _remove_behind(self, door: Door, before: Seen) -> DockError | None:
+        """Remove what was listed from the same tree, opened for writing.
+
+        Returns what stopped it; a door that did not open is such a thing. Raises
+        `CameraGone`, and `CameraError` once anything may have been removed.
+        """
+        entered = False
+        try:
+            with door.opened(self._progress) as root:
+                entered = True
+                return self._remove_there(root, before)
+        except CameraGone:
+            raise
+        except CameraError as error:
+            if entered:
+                raise
+            return error
+
+    def _remove_there(self, root: Path, before: Seen) -> DockError | None:
+        with closing(self._way.open(root)) as card:
+            if {found.path: found for found in card.scan()} != before:
+                return SourceChanged("the camera was written while it was opened")
+            trouble = self._remove_all(card, before)
+            card.sync()
+        return trouble
+
     def _remove_all(self, card: Card, before: Seen) -> DockError | None:
         """Remove the files that were listed; stop at the first that cannot be.
 
@@ -126,7 +174,7 @@ class Erase:
 
         What cannot be listed whole says nothing: then `CameraError` is raised.
         """
-        with closing(self._open_card()) as card:
+        with closing(self._way.open(self._source)) as card:
             after = {entry.path: entry for entry in card.scan()}
         for path, found in after.items():
             if found.missed is not None:

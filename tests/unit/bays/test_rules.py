@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from dock_agent.bays.rules import KINDS, NEEDED, place, rules
+from dock_agent.bays.rules import (
+    ERASABLE,
+    KINDS,
+    NEEDED,
+    NEEDED_TO_CLEAR,
+    place,
+    rules,
+)
 from dock_agent.errors import ConfigError
 from dock_agent.recording import BayName
 
@@ -76,6 +83,35 @@ def test_a_bay_s_name_leads_nowhere_else(name: str, called: str) -> None:
 def test_a_port_that_is_none_is_refused(port: str) -> None:
     with pytest.raises(ConfigError, match="not the path of a USB port"):
         rules({port: BayName("1")})
+
+
+def test_a_station_that_never_erases_asks_for_nothing_that_mounts_for_writing() -> None:
+    text = rules({PORT: BayName("1")})
+
+    assert "rw" not in re.findall(r"[a-z]+", text)
+    assert "dock-erase" not in text
+    assert "setrw" not in text
+
+
+def test_one_that_erases_hears_a_wish_for_what_its_owner_alone_may_write() -> None:
+    text = rules({PORT: BayName("1")}, erases=True)
+
+    given = re.findall(r'ID_FS_TYPE}=="(\w+)", ENV{DOCK_AGENT_WRITABLE}="(.*)"', text)
+
+    assert {kind for kind, _ in given} == set(ERASABLE)
+    for _, options in given:
+        assert {*NEEDED_TO_CLEAR, "uid=dock", "dmask=0077"} <= set(options.split(","))
+    before, after = text.index("SYSTEMD_WANTS"), text.index("dock-erase@")
+    assert before < after < text.index("LABEL=")
+
+
+def test_to_erase_or_not_changes_nothing_of_how_a_camera_is_read() -> None:
+    without = set(rules({PORT: BayName("1")}).splitlines())
+
+    with_it = set(rules({PORT: BayName("1")}, erases=True).splitlines())
+
+    assert without < with_it
+    assert all("DOCK_AGENT_WRITABLE" in line for line in with_it - without)
 
 
 def test_a_station_without_usb_bays_has_rules_that_mount_nothing() -> None:
