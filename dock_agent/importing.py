@@ -36,8 +36,8 @@ from dock_agent.offload.inline import InlineOffloader
 from dock_agent.offload.process import LANES
 from dock_agent.offload.scan import MountedSource
 from dock_agent.offload.source import shown
+from dock_agent.opened import Opened, opened
 from dock_agent.recording import BayName, DockingId, DockingState, FileState
-from dock_agent.run import Opened, opened
 from dock_agent.store import dockings, files
 from dock_agent.vault.layout import bag_path
 from dock_agent.vault.lock import refuse_overlap

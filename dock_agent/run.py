@@ -1,21 +1,18 @@
 """Run a station: open everything, recover, and let the loop decide.
 
-The composition root. `opened` is shared with `import`, which needs the same
-vault and store without the bays.
+The composition root.
 """
 
 import logging
 import os
-import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
 
-from dock_agent import encryption
 from dock_agent.agent import Agent, Tools
 from dock_agent.bays.charge import PowerSupplies
 from dock_agent.bays.detector import Detector, Presence, Seen, Sighting
@@ -26,22 +23,16 @@ from dock_agent.clock import Clock, SystemClock
 from dock_agent.config import Config
 from dock_agent.custody.chain import Event
 from dock_agent.deriving import Ground, beside
-from dock_agent.errors import StoreError
-from dock_agent.keys import signing_key
 from dock_agent.offload.children import Children
 from dock_agent.offload.clerk import PATIENCE, Terms
 from dock_agent.offload.erase.parent import EraseTerms, ProcessEraser
 from dock_agent.offload.parent import Limits, ProcessOffloader
-from dock_agent.offload.recover import recover
-from dock_agent.recording import BayName, Colour, DestinationName, Policy
+from dock_agent.opened import Opened, opened
+from dock_agent.recording import BayName, Colour, Policy
 from dock_agent.station import Station, Still
-from dock_agent.store import configured, custody, destinations, station
-from dock_agent.store.db import connect, transaction
-from dock_agent.sync.place import place_of
-from dock_agent.vault import journal, lock, reached
-from dock_agent.vault.bag import Sealer
-from dock_agent.vault.probe import require_medium
-from dock_agent.vault.real import RealDisk
+from dock_agent.store import custody
+from dock_agent.store.db import transaction
+from dock_agent.vault import journal
 from dock_agent.watch import status
 from dock_agent.watch.compose import Watcher, not_live
 
@@ -49,66 +40,6 @@ log = logging.getLogger(__name__)
 
 SNAPSHOT_EVERY, CHARGE_EVERY, RECONCILE_EVERY = 1.0, 10.0, 30.0  # seconds
 LOG_EVERY, SIGN_EVERY = 5.0, 60.0  # seconds: to the vault; a checkpoint of what is new
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The vault and the store, held by this process alone."""
-
-    config: Config
-    conn: sqlite3.Connection
-    sealer: Sealer
-    recipients: tuple[bytes, ...] = ()  # to whom everything is encrypted
-
-    def connect(self) -> sqlite3.Connection:
-        """Open the store once more, for another thread."""
-        return connect(self.config.store_path)
-
-
-@contextmanager
-def opened(config: Config, clock: Clock) -> Iterator[Opened]:
-    """Open and hold the vault and the store, and recover what was left undone.
-
-    Raises `VaultUnusable`, `AlreadyRunning`, `EncryptionMissing`, and what the store
-    raises.
-    """
-    disk, root = RealDisk(), config.vault_path
-    _parent_of_store(config)
-    with closing(connect(config.store_path, create=True)) as conn:
-        known = station.vault_id(conn)
-        if known is None:
-            lock.make(disk, root)
-        with lock.held(root):
-            found = lock.identity(disk, root, clock, known)
-            if config.vault.cached == "refuse":
-                require_medium(disk, root)
-            key = signing_key(config, conn)
-            to = encryption.begin(conn, encryption.recipients(config), clock)
-            names = tuple(DestinationName(d.name) for d in config.destinations)
-            within = RealDisk(within=root)
-            sealer = Sealer(within, root, key, clock, config.station.id, names)
-            started = Event("started", facts={"station": config.station.id})
-            with transaction(conn):
-                station.set_vault_id(conn, found)
-                station.sign_with(conn, key.public)
-                for destination in config.destinations:
-                    name = DestinationName(destination.name)
-                    place = place_of(config, destination)()
-                    destinations.ensure(conn, name, destination.kind, place)
-                configured.tell(conn, names, clock.now())
-                custody.append(conn, started, clock.now())
-            reached.note(within, root, conn)
-            summary = recover(conn, sealer)
-            log.info("recovery done %s", summary)
-            journal.tend(conn, sealer, sign=True)
-            yield Opened(config, conn, sealer, to)
-            journal.tend(conn, sealer, sign=True)
-
-
-def _parent_of_store(config: Config) -> None:
-    folder = config.store_path.parent
-    if not folder.is_dir():
-        raise StoreError(f"there is no directory {folder} for the database")
 
 
 def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> None:

@@ -30,6 +30,7 @@ LAYERS = (
     {"simulated"},
     {"station"},
     {"agent", "deriving", "story", "examine"},
+    {"opened"},
     {"run"},
     {"demo", "imaging", "importing", "rebuilding", "rebuilt_rows"},
     {"cli"},

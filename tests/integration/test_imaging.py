@@ -23,8 +23,8 @@ from dock_agent.errors import (
     VaultUnusable,
 )
 from dock_agent.imaging import Order, image_bay
+from dock_agent.opened import opened
 from dock_agent.recording import BayName
-from dock_agent.run import opened
 from dock_agent.store import custody
 from dock_agent.store.db import connect_readonly
 from dock_agent.vault.layout import MARKER

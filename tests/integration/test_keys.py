@@ -17,7 +17,7 @@ from dock_agent.custody.signing import PublicKey, SigningKey
 from dock_agent.custody.signing import load as load_key
 from dock_agent.importing import Wish, import_tree
 from dock_agent.keys import KeyChanged, begin_new, signing_key
-from dock_agent.run import opened
+from dock_agent.opened import opened
 from dock_agent.store import custody, station
 from dock_agent.store.db import connect, reading
 from dock_agent.verifying import verify

@@ -19,6 +19,7 @@ from dock_agent.custody.signing import PublicKey, SigningKey, load_or_make
 from dock_agent.errors import ConfigError, CustodyError, VaultUnusable
 from dock_agent.importing import Wish, import_tree
 from dock_agent.keys import begin_new
+from dock_agent.opened import opened
 from dock_agent.rebuilding import DatabaseThere, NoLog, Rebuilt, rebuild
 from dock_agent.recording import (
     BayName,
@@ -29,7 +30,6 @@ from dock_agent.recording import (
     DockingState,
     ReadBack,
 )
-from dock_agent.run import opened
 from dock_agent.store import (
     checkpoints,
     custody,

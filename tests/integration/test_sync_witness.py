@@ -12,8 +12,8 @@ import pytest
 from dock_agent.clock import SystemClock
 from dock_agent.config import Config, load
 from dock_agent.importing import Wish, import_tree
+from dock_agent.opened import opened
 from dock_agent.rebuilding import rebuild
-from dock_agent.run import opened
 from dock_agent.store import checkpoints, custody
 from dock_agent.store.db import connect
 from dock_agent.sync.open import worker

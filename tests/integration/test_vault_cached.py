@@ -10,8 +10,8 @@ import pytest
 from dock_agent.clock import SystemClock
 from dock_agent.config import Config, load
 from dock_agent.errors import NoRoom, VaultUnusable
+from dock_agent.opened import opened
 from dock_agent.recording import FileState, ReadBack
-from dock_agent.run import opened
 from dock_agent.simulated.disk import Faults, SimulatedDisk
 from dock_agent.store import custody, dockings, files
 from dock_agent.store.db import reading

@@ -23,8 +23,9 @@ from dock_agent.errors import DockError
 from dock_agent.offload.clerk import Job, Terms
 from dock_agent.offload.inline import InlineOffloader
 from dock_agent.offload.scan import MountedSource
+from dock_agent.opened import Opened, opened
 from dock_agent.recording import BayName, CameraId, DestinationName, DockingId
-from dock_agent.run import Opened, farewell, opened
+from dock_agent.run import farewell
 from dock_agent.simulated.clock import ManualClock
 from dock_agent.simulated.cloud import SimulatedCloud
 from dock_agent.store.db import connect
