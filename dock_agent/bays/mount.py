@@ -21,6 +21,8 @@ from dock_agent.errors import CameraError
 
 MOUNTINFO = Path("/proc/self/mountinfo")
 PATIENCE = 20.0  # seconds for PID 1 to mount a card
+# Class 03, subclass 01: keyboards and mice (Device Class Definition for HID 1.11, 4.2).
+TYPES = re.compile(r":0301\d\d(?=:)")
 
 
 class Mounter(Protocol):
@@ -72,6 +74,7 @@ class SystemMounter:
         self._patience = patience
 
     def path(self, sighting: Sighting) -> Path:
+        _require_a_camera(sighting)
         _require_readable(sighting)
         point = self._point(sighting)
         for text in _versions(self._mountinfo, self._patience):
@@ -138,6 +141,15 @@ def parse(text: str) -> Iterator[Mount]:
             kind, *_, system = after.split()
             told = frozenset(system.split(","))
             yield Mount(fields[2], Path(point), options, kind, told)
+
+
+def _require_a_camera(sighting: Sighting) -> None:
+    """Refuse what could type on this station while it passes for a camera."""
+    if TYPES.search(sighting.facts.get("interfaces", "")):
+        raise CameraError(
+            "it is a keyboard or a mouse as well, which no camera is:"
+            " take it out, and find out where it comes from"
+        )
 
 
 def _require_readable(sighting: Sighting) -> None:
