@@ -1,0 +1,84 @@
+"""Cards that do harm: their bay says so, and nobody else notices."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hardware.hostile import FAT_CARDS, OTHER_CARDS, Hostile
+from hardware.memory import peak
+from hardware.ports import Camera, Fault
+from hardware.station import BAYS, StationInGuest
+from hardware.test_docking import FILES, Show, camera, show
+
+__all__ = ["show"]
+pytestmark = pytest.mark.timeout(1500)
+GOOD = "8"  # the bay of a camera that nothing is wrong with
+CALM = 1_000_000  # bytes a second, while it is mounted and listed
+SLOW = 100_000  # bytes a second, until all are docked
+SETTLED = {"sealed", "fault", "waiting"}
+MOST_MEMORY = 160_000_000  # bytes
+# What a kernel says that was hurt; that it is slow, here, is none of its faults.
+HURT = r"Oops|BUG: (?!soft lockup)|WARNING: CPU|general protection|refcount_t|KASAN"
+ALIVE = "systemctl show dock-agent -p MainPID -p NRestarts"
+Cards = Mapping[str, tuple[Path, tuple[Fault, ...]]]
+
+
+def is_known(bay: Mapping[str, Any]) -> bool:
+    return bay["state"] not in {"empty", "identifying"}
+
+
+def beside_a_good_one(
+    station: StationInGuest, cards: Cards, folder: Path, show: Show
+) -> dict[str, dict[str, Any]]:
+    """Dock cards while a good camera is copied; return the bays.
+
+    Whatever the cards are like, the good one is safe, the agent is the one it was
+    and no larger than it may be, and the kernel is unhurt.
+    """
+    guest, ports = station.guest, station.guest.ports
+    before = guest.run(ALIVE).text
+    with peak(guest) as memory:
+        ports.plug(BAYS[GOOD], replace(camera(folder, "GOOD"), bytes_per_s=CALM))
+        station.wait(GOOD, "copying")
+        ports.pace(BAYS[GOOD], SLOW)
+        for bay, (image, faults) in zip(BAYS, cards.values(), strict=False):
+            ports.plug(BAYS[bay], Camera(image, image.stem))
+            ports.fail(BAYS[bay], *faults)
+            station.wait_until(bay, is_known)  # PID 1 has 20 s, and is slow here
+        ports.pace(BAYS[GOOD])
+        good = station.wait(GOOD, "sealed", "fault", timeout=600)
+        bays = {
+            name: station.wait(bay, *SETTLED, timeout=600)
+            for name, bay in zip(cards, BAYS, strict=False)
+        }
+    show(f"with {len(cards)} of them, {memory.size / 1e6:.0f} MB at most")
+    assert (good["state"], good["total"]) == ("sealed", len(FILES)), station.log()
+    assert station.moments(HURT) == []
+    assert guest.run(ALIVE).text == before, station.log()
+    assert memory.size <= MOST_MEMORY
+    assert station.check_bags() >= 1
+    return bays
+
+
+def said(bay: Mapping[str, Any], made: Hostile) -> tuple[Any, ...]:
+    return bay["state"], made.says in (bay["reason"] or ""), bay["done"]
+
+
+@pytest.mark.parametrize("table", [FAT_CARDS, OTHER_CARDS], ids=["fat", "others"])
+def test_of_a_hostile_card_what_can_be_read_is_kept_and_no_part_is_called_all(
+    station: StationInGuest, tmp_path: Path, show: Show, table: Mapping[str, Hostile]
+) -> None:
+    cards = {}
+    for name, made in table.items():
+        image = tmp_path / f"{name}.img"
+        cards[name] = image, made.make(image)
+
+    bays = beside_a_good_one(station, cards, tmp_path, show)
+
+    for name, bay in bays.items():
+        show(f"{name}: {bay['state']} {bay['done']}/{bay['total']} {bay['reason']}")
+    wanted = {name: (c.state, True, c.kept) for name, c in table.items()}
+    assert {name: said(bays[name], c) for name, c in table.items()} == wanted
