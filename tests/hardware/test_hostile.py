@@ -1,5 +1,8 @@
 """Cards that do harm: their bay says so, and nobody else notices."""
 
+import os
+import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -7,14 +10,18 @@ from typing import Any
 
 import pytest
 
+from hardware.cards import Shape, card
+from hardware.fuzz import spoilt
 from hardware.hostile import FAT_CARDS, OTHER_CARDS, Hostile
 from hardware.memory import peak
 from hardware.ports import Camera, Fault
 from hardware.station import BAYS, StationInGuest
-from hardware.test_docking import FILES, Show, camera, show
+from hardware.test_docking import ELSEWHERE, FILES, Show, camera, show
 
 __all__ = ["show"]
 pytestmark = pytest.mark.timeout(1500)
+SEEDS = int(os.environ.get("HOSTILE") or 7)  # cards of each kind, spoilt by chance
+AT_ONCE = 7
 GOOD = "8"  # the bay of a camera that nothing is wrong with
 CALM = 1_000_000  # bytes a second, while it is mounted and listed
 SLOW = 100_000  # bytes a second, until all are docked
@@ -82,3 +89,48 @@ def test_of_a_hostile_card_what_can_be_read_is_kept_and_no_part_is_called_all(
         show(f"{name}: {bay['state']} {bay['done']}/{bay['total']} {bay['reason']}")
     wanted = {name: (c.state, True, c.kept) for name, c in table.items()}
     assert {name: said(bays[name], c) for name, c in table.items()} == wanted
+
+
+FILLED = """
+set -e; mkdir -p /mnt/card; mount {device} /mnt/card; cd /mnt/card
+for folder in DCIM/100 DCIM/101 LOG; do mkdir -p $folder; for n in 1 2 3 4; do
+  head -c 100000 /dev/zero | tr '\\0' '\\245' > $folder/$n.MP4; done; done
+sync; cd /; umount /mnt/card
+"""
+
+
+def filled(station: StationInGuest, folder: Path, kind: str) -> Path:
+    """Return a card that the guest has filled, and closed."""
+    image = card(folder / f"{kind}.img", shape=Shape(kind, mib=40, partitioned=False))
+    station.guest.ports.plug(ELSEWHERE, Camera(image))
+    facts = station.guest.ports.ready(ELSEWHERE, partition=False)
+    station.guest.run(FILLED.format(device=facts["DEVNAME"]))
+    station.guest.ports.pull(ELSEWHERE)
+    return image
+
+
+@pytest.mark.parametrize("kind", ["vfat", "exfat", "ext4"])
+def test_cards_that_were_spoilt_by_chance_hurt_nobody(
+    station: StationInGuest, tmp_path: Path, show: Show, kind: str
+) -> None:
+    whole, ports = filled(station, tmp_path, kind), station.guest.ports
+    ends: Counter[str] = Counter()
+
+    for first in range(0, SEEDS, AT_ONCE):
+        seeds = range(first, min(first + AT_ONCE, SEEDS))
+        folder = tmp_path / f"from {first}"
+        folder.mkdir()
+        cards: Cards = {
+            str(n): (spoilt(whole, folder / f"{n}.img", n), ()) for n in seeds
+        }
+        bays = beside_a_good_one(station, cards, folder, show)
+        ends.update(bay["state"] for bay in bays.values())
+        for bay, port in list(BAYS.items())[: len(cards)]:
+            ports.pull(port)
+            station.wait(bay, "empty", "pulled")
+        ports.pull(BAYS[GOOD])
+        station.wait(GOOD, "empty")
+        shutil.rmtree(folder)
+
+    show(f"{kind}: {SEEDS} seeds, {dict(ends)}")
+    assert set(ends) <= {"sealed", "fault"}
