@@ -28,6 +28,7 @@ BAYS = {str(4 * h + p - 4): f"{h}.{p}" for h in (1, 2) for p in (1, 2, 3, 4)}
 PORT = "pci-0000:00:14.0-usb-0:{}"
 VAULT, STATE, KEYS = "/data/vault", "/data/state", "/data/keys"
 CONFIG_FILE = "/etc/dock-agent/dock-agent.toml"
+RULES = "/etc/udev/rules.d/70-dock-agent.rules"
 VARIABLES = {
     "dock_agent_vault": {"path": VAULT},
     "dock_agent_store": {"path": f"{STATE}/dock.sqlite"},
@@ -102,10 +103,30 @@ class StationInGuest:
         job = self.guest.run("dock-agent status --json", timeout=120)
         return dict(json.loads(job.out))
 
-    def bay(self, name: str) -> dict[str, Any]:
-        """Return a bay as the agent's last snapshot has it, which takes no program."""
+    def watch_also(self, name: str, port: str) -> None:
+        """Make a port a bay of its own, and start the agent anew."""
+        self.guest.run(
+            f"""
+            cat >> {CONFIG_FILE}
+            dock-agent bays udev --config {CONFIG_FILE} > {RULES}
+            udevadm control --reload && systemctl restart dock-agent
+            """,
+            given=BAY.format(name, port).encode(),
+            timeout=180,
+        )
+        end = time.monotonic() + 180
+        while name not in [bay["name"] for bay in self.bays()]:
+            if time.monotonic() > end:
+                raise TimeoutError(self.log()[-3000:])
+
+    def bays(self) -> list[dict[str, Any]]:
+        """Return the bays as the agent's last snapshot has them: no program starts."""
         snapshot = json.loads(self.guest.read(f"{STATE}/status.json"))
-        return next(dict(bay) for bay in snapshot["bays"] if bay["name"] == name)
+        return list(snapshot["bays"])
+
+    def bay(self, name: str) -> dict[str, Any]:
+        """Return one bay of the last snapshot."""
+        return next(bay for bay in self.bays() if bay["name"] == name)
 
     def wait(self, name: str, *states: str, timeout: float = 180) -> dict[str, Any]:
         """Wait until a bay is in one of these states; return it."""
@@ -156,7 +177,7 @@ def _files() -> dict[str, bytes]:
     config = CONFIG + "".join(BAY.format(bay, port) for port, bay in ports.items())
     return {
         CONFIG_FILE: config.encode(),
-        "/etc/udev/rules.d/70-dock-agent.rules": rules(ports).encode(),
+        RULES: rules(ports).encode(),
         "/etc/systemd/system/dock-agent.service": unit("dock-agent").encode(),
         "/etc/systemd/system/dock-mount@.service": _own("dock-mount@.service"),
         "/etc/tmpfiles.d/dock-agent.conf": _own("dock-agent.conf"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hardware import gadget
 from hardware.cards import Shape, card
 from hardware.fuzz import spoilt
 from hardware.hostile import FAT_CARDS, OTHER_CARDS, Hostile
@@ -134,3 +135,21 @@ def test_cards_that_were_spoilt_by_chance_hurt_nobody(
 
     show(f"{kind}: {SEEDS} seeds, {dict(ends)}")
     assert set(ends) <= {"sealed", "fault"}
+
+
+def test_a_camera_that_is_a_keyboard_as_well_is_not_read(
+    station: StationInGuest, tmp_path: Path, show: Show
+) -> None:
+    guest = station.guest
+    station.watch_also("9", gadget.PORT)
+
+    gadget.plug(guest, card(tmp_path / "card.img", FILES, Shape(mib=34)))
+    bay = station.wait("9", "sealed", "fault")
+    guest.ports.plug("1.1", camera(tmp_path, "GOOD"))
+    good = station.wait("1", "sealed", "fault")
+
+    show(f"{bay['code']}: {bay['reason']}")
+    assert (bay["state"], bay["done"]) == ("fault", 0), station.log()
+    assert "it is a keyboard or a mouse as well" in bay["reason"]
+    assert good["state"] == "sealed"
+    assert station.moments(HURT) == []
