@@ -24,6 +24,8 @@ from dock_agent.errors import CameraError, CardDamaged
 MOUNTINFO = Path("/proc/self/mountinfo")
 PATIENCE = 20.0  # seconds for PID 1 to mount a card
 LOOK = 0.2  # seconds between two looks whether it could not
+# Class 03, subclass 01: keyboards and mice (Device Class Definition for HID 1.11, 4.2).
+TYPES = re.compile(r":0301\d\d(?=:)")
 
 
 class Mounter(Protocol):
@@ -75,6 +77,7 @@ class SystemMounter:
         self._patience = patience
 
     def path(self, sighting: Sighting) -> Path:
+        _require_a_camera(sighting)
         _require_readable(sighting)
         point = self._point(sighting)
         failed = point.with_name(f"{point.name}.failed")  # dock-mount-failed@.service
@@ -170,6 +173,15 @@ def told_of(device: int, mountinfo: Path = MOUNTINFO) -> dict[str, str]:
         "mount_options": ",".join(sorted(mount.options | mount.system)),
         "times": zone_of(mount.kind, mount.system),
     }
+
+
+def _require_a_camera(sighting: Sighting) -> None:
+    """Refuse what could type on this station while it passes for a camera."""
+    if TYPES.search(sighting.facts.get("interfaces", "")):
+        raise CameraError(
+            "it is a keyboard or a mouse as well, which no camera is:"
+            " take it out, and find out where it comes from"
+        )
 
 
 def _require_readable(sighting: Sighting) -> None:

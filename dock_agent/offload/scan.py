@@ -5,7 +5,10 @@ recorded as skipped, with what it is, and so is each further name of one file. A
 directory that cannot be listed is recorded as missed: there may be footage in it;
 and so is a journal that was not replayed, because that would be a write.
 After a pull a stale mount lists as empty without an error, so no listing is
-believed before the camera's device is seen to be still attached.
+believed before the camera's device is seen to be still attached. FAT leaves out
+what it cannot read of a directory, without an error, too: so the disk's own count
+of failures must not have risen meanwhile. And what FAT lists, it may not find by
+its name, or find another file: each name has to lead to a file of its own.
 """
 
 import errno
@@ -15,9 +18,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dock_agent.bays.attachment import DEVICES, failures_of, size_of
 from dock_agent.bays.mount import mount_of
 from dock_agent.bays.times import RESOLUTION_NS
 from dock_agent.errors import CameraError, CameraGone, CardDamaged
+from dock_agent.offload.listing import (
+    CUT_SHORT,
+    DEVICE,
+    HIDDEN,
+    JOURNAL,
+    LISTING,
+    NAMELESS,
+    TWICE,
+    UNSEEN,
+    UNSURE,
+    missed,
+    names,
+    skipped,
+)
 from dock_agent.offload.messages import Found
 from dock_agent.offload.root import Root
 from dock_agent.offload.source import GONE, mtime_of
@@ -36,9 +54,9 @@ KINDS = {
 RUBBISH = {errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.ENODATA}
 FUSE = "fuse"
 UNREPLAYED = "norecovery"  # ext4(5): noload
-JOURNAL = b"(journal)"  # stands for it in a listing; it has no name of its own
-UNSEEN = "not replayed: what only the journal has is not seen"
-FLEETING = ("vfat", "exfat", "msdos", FUSE)  # inode numbers change as they please
+LISTINGS = 3  # of a camera whose disk fails meanwhile
+BY_NAME = ("vfat", "exfat", "msdos")  # where names that differ may be the same
+FLEETING = (*BY_NAME, FUSE)  # inode numbers change as they please
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +71,16 @@ class FileSystem:
 class MountedSource:
     """A camera's tree below a directory. Meets `bench.Tree`; close it afterwards."""
 
-    def __init__(self, root: Path, expected: Root | None = None) -> None:
+    def __init__(
+        self, root: Path, expected: Root | None = None, devices: Path = DEVICES
+    ) -> None:
         """Open the tree. Raises `CameraGone` if it is not there, or not `expected`."""
-        self._path = root
+        self._path, self._devices = root, devices
         try:
             self._fd = _open(root, DIRECTORY)
         except OSError as error:
             raise CameraGone(f"{root}: {error.strerror}") from error
-        self._root = Root.of(os.fstat(self._fd))
+        self._root = Root.of(os.fstat(self._fd), devices)
         if expected not in {None, self._root}:
             os.close(self._fd)
             raise CameraGone(f"{root}: another camera is there now")
@@ -91,7 +111,7 @@ class MountedSource:
         except OSError:
             return False
         here = (facts.st_dev, facts.st_ino) == (self._root.device, self._root.inode)
-        return here and self._root.attached()
+        return here and self._root.attached(self._devices)
 
     def file_system(self) -> FileSystem:
         read_only = bool(os.fstatvfs(self._fd).f_flag & os.ST_RDONLY)
@@ -133,6 +153,18 @@ class MountedSource:
         files than any camera, cannot be listed at all, or lists nothing where a
         camera that left would list nothing as well.
         """
+        device = self._root.device
+        for _ in range(LISTINGS):
+            before = failures_of(device, self._devices)
+            found = self.list_once()
+            if failures_of(device, self._devices) == before:
+                break
+        else:
+            found.append(missed(LISTING, os.fstat(self._fd), UNSURE))
+        return tuple(sorted(found, key=lambda entry: entry.path))
+
+    def list_once(self) -> list[Found]:
+        """Return what one listing gives, in its own order. Raises as `scan`."""
         found: list[Found] = []
         self._linked.clear()
         try:
@@ -144,10 +176,17 @@ class MountedSource:
             self._check(error)
         self._check(None)
         if self._unreplayed:
-            found.append(_missed(JOURNAL, os.fstat(self._fd), UNSEEN))
+            found.append(missed(JOURNAL, os.fstat(self._fd), UNSEEN))
+        if self._is_cut_short():
+            found.append(missed(DEVICE, os.fstat(self._fd), CUT_SHORT))
         if not found and self._kind.startswith(FUSE):
             raise CameraError("it lists nothing, as a camera that left would")
-        return tuple(sorted(found, key=lambda entry: entry.path))
+        return found
+
+    def _is_cut_short(self) -> bool:
+        """Whether the file system goes on where its device ends."""
+        size, system = size_of(self._root.device, self._devices), os.fstatvfs(self._fd)
+        return size is not None and system.f_blocks * system.f_frsize > size
 
     def _check(self, error: OSError | None) -> None:
         if not self.alive():
@@ -161,22 +200,49 @@ class MountedSource:
             raise CameraError(f"cannot be listed: {what}") from error
 
     def _walk(self, folder: int, prefix: bytes, depth: int) -> Iterator[Found]:
-        with os.scandir(folder) as entries:
-            names = sorted(os.fsencode(entry.name) for entry in entries)
-        for name in names:
+        listed, failure = names(folder)
+        seen: set[int] = set()
+        for name, copies in listed:
+            path = prefix + name
+            for number in range(2, copies + 1):
+                again = path + b" (%d)" % number
+                yield missed(again, os.fstat(folder), TWICE)
             try:
                 facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            except FileNotFoundError:
-                continue  # it was deleted while we listed
-            path = prefix + name
-            if not stat.S_ISDIR(facts.st_mode):
-                yield self._found(path, facts)
-            elif facts.st_dev != self._root.device:
-                yield _missed(path, facts, "another file system")
-            elif depth == DEEPEST:
-                yield _missed(path, facts, f"deeper than {DEEPEST} directories")
-            else:
-                yield from self._below(folder, path, facts, depth)
+            except OSError as error:
+                yield from self._unseen(folder, path, error)
+                continue
+            if facts.st_ino in seen and self._kind in BY_NAME:
+                yield missed(path, facts, HIDDEN)
+                continue
+            seen.add(facts.st_ino)
+            yield from self._entry(folder, path, facts, depth)
+        if failure is not None:
+            raise failure
+
+    def _unseen(self, folder: int, path: bytes, error: OSError) -> Iterator[Found]:
+        """Tell of an entry that cannot be looked at; it costs itself alone."""
+        if error.errno in GONE:
+            raise error
+        if error.errno != errno.ENOENT:
+            why = f"cannot be looked at: {error.strerror}"
+        elif self.file_system().read_only:
+            why = NAMELESS
+        else:
+            return  # it was deleted while we listed
+        yield missed(path, os.fstat(folder), why)
+
+    def _entry(
+        self, folder: int, path: bytes, facts: os.stat_result, depth: int
+    ) -> Iterator[Found]:
+        if not stat.S_ISDIR(facts.st_mode):
+            yield self._found(path, facts)
+        elif facts.st_dev != self._root.device:
+            yield missed(path, facts, "another file system")
+        elif depth == DEEPEST:
+            yield missed(path, facts, f"deeper than {DEEPEST} directories")
+        else:
+            yield from self._below(folder, path, facts, depth)
 
     def _below(
         self, folder: int, path: bytes, facts: os.stat_result, depth: int
@@ -187,14 +253,14 @@ class MountedSource:
         except OSError as error:
             if error.errno in GONE:
                 raise
-            yield _missed(path, facts, f"cannot be listed: {error.strerror}")
+            yield missed(path, facts, f"cannot be listed: {error.strerror}")
             return
         try:
             yield from self._walk(below, path + b"/", depth + 1)
         except OSError as error:
             if error.errno in GONE:
                 raise
-            yield _missed(path, facts, f"cannot be listed: {error.strerror}")
+            yield missed(path, facts, f"cannot be listed: {error.strerror}")
         finally:
             os.close(below)
 
@@ -203,7 +269,7 @@ class MountedSource:
         if kind is None and self._listed_already(facts):
             kind = "hard link"
         if kind is not None:
-            return _entry(path, facts, skipped=kind)
+            return skipped(path, facts, kind)
         inode = facts.st_ino if self._lasting else 0
         return Found(path, facts.st_size, mtime_of(facts), facts.st_dev, inode)
 
@@ -214,20 +280,6 @@ class MountedSource:
         known = (facts.st_dev, facts.st_ino) in self._linked
         self._linked.add((facts.st_dev, facts.st_ino))
         return known
-
-
-def _missed(path: bytes, facts: os.stat_result, why: str) -> Found:
-    return _entry(path, facts, missed=why)
-
-
-def _entry(
-    path: bytes,
-    facts: os.stat_result,
-    skipped: str | None = None,
-    missed: str | None = None,
-) -> Found:
-    time, place = mtime_of(facts), (facts.st_dev, facts.st_ino)
-    return Found(path, 0, time, *place, skipped=skipped, missed=missed)
 
 
 def _open(name: bytes | Path, flags: int, at: int | None = None) -> int:

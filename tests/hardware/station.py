@@ -29,6 +29,7 @@ BAYS = {str(4 * h + p - 4): f"{h}.{p}" for h in (1, 2) for p in (1, 2, 3, 4)}
 PORT = "pci-0000:00:14.0-usb-0:{}"
 VAULT, STATE, KEYS = "/data/vault", "/data/state", "/data/keys"
 CONFIG_FILE = "/etc/dock-agent/dock-agent.toml"
+RULES = "/etc/udev/rules.d/70-dock-agent.rules"
 VARIABLES = {
     "dock_agent_vault": {"path": VAULT},
     "dock_agent_store": {"path": f"{STATE}/dock.sqlite"},
@@ -118,10 +119,29 @@ class StationInGuest:
         """Return the agent's last snapshot, which takes no program in the guest."""
         return dict(json.loads(self.guest.read(f"{STATE}/status.json")))
 
+    def watch_also(self, name: str, port: str) -> None:
+        """Make a port a bay of its own, and start the agent anew."""
+        self.guest.run(
+            f"""
+            cat >> {CONFIG_FILE}
+            dock-agent bays udev --config {CONFIG_FILE} > {RULES}
+            udevadm control --reload && systemctl restart dock-agent
+            """,
+            given=BAY.format(name, port).encode(),
+            timeout=180,
+        )
+        end = time.monotonic() + 180
+        while name not in [bay["name"] for bay in self.bays()]:
+            if time.monotonic() > end:
+                raise TimeoutError(self.log()[-3000:])
+
+    def bays(self) -> list[dict[str, Any]]:
+        """Return the bays as the agent's last snapshot has them."""
+        return list(self.snapshot()["bays"])
+
     def bay(self, name: str) -> dict[str, Any]:
-        """Return a bay as the agent's last snapshot has it."""
-        bays = self.snapshot()["bays"]
-        return next(dict(bay) for bay in bays if bay["name"] == name)
+        """Return one bay of the last snapshot."""
+        return next(bay for bay in self.bays() if bay["name"] == name)
 
     def wait(self, name: str, *states: str, timeout: float = 180) -> dict[str, Any]:
         """Wait until a bay is in one of these states; return it."""
@@ -175,7 +195,7 @@ def _files(*, erases: bool) -> dict[str, bytes]:
     return {
         CONFIG_FILE: config.encode(),
         f"{PROFILES}/kt-z3.toml": PROFILE.encode(),
-        "/etc/udev/rules.d/70-dock-agent.rules": told.encode(),
+        RULES: told.encode(),
         "/etc/systemd/system/dock-agent.service": unit("dock-agent").encode(),
         **{f"/etc/systemd/system/{unit}": _own(unit) for unit in MOUNTING},
         "/etc/systemd/system/dock-erase@.path": _own("dock-erase@.path"),

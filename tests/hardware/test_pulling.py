@@ -1,6 +1,7 @@
 """Cameras that leave a bay of a real kernel before they should."""
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ PILES = """
 grep /run/dock-agent /proc/mounts; ls -A /run/dock-agent/bays/*
 systemctl list-units --all --no-legend 'dock-mount@*' '*dock*agent*bays*'; true
 """
+GONE = f'until [ -z "$({PILES})" ]; do udevadm settle; done'
 
 
 def slow(folder: Path, serial: str) -> Camera:
@@ -123,6 +125,7 @@ def test_the_cameras_of_a_hub_that_was_pulled_go_on_when_it_is_put_back(
     assert station.check_bags() == 2 * 4  # what was safe before is sealed, too
 
 
+@pytest.mark.timeout(900 + 30 * PULLS)
 def test_nothing_piles_up_however_often_a_camera_is_pulled(
     station: StationInGuest, tmp_path: Path, show: Show
 ) -> None:
@@ -137,11 +140,49 @@ def test_nothing_piles_up_however_often_a_camera_is_pulled(
         ports.pull("1.1")
         station.wait("1", "pulled", "empty", "fault")
 
-    gone = f'until [ -z "$({PILES})" ]; do udevadm settle; done'
-    station.guest.run(gone, timeout=60)
+    station.guest.run(GONE, timeout=60)
     show(f"{PULLS} pulls, as {', '.join(sorted(names))}")
     assert "fault" not in {bay["state"] for bay in bays}, station.log()
     assert all(bay["total"] != 0 for bay in bays)
+
+
+IN_THE_KERNEL = "until ls /dev/disk/by-path/*-usb-0:1.1:*; do :; done"
+MOUNTED = "until grep /run/dock-agent/bays/1/ /proc/mounts; do :; done"
+SAID = "bay=1 .*to={}"
+MOMENTS: Mapping[str, Callable[[StationInGuest], object]] = {
+    "before its mount": lambda at: at.guest.run(IN_THE_KERNEL, timeout=300),
+    "while it is listed": lambda at: at.guest.run(MOUNTED, timeout=300),
+    "as copying begins": lambda at: at.wait_for_log(SAID.format("copying")),
+    "before its seal": lambda at: at.wait_for_log(SAID.format("checking")),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+def test_a_camera_that_is_pulled_at_a_bad_moment_is_docked_again_and_nothing_is_lost(
+    station: StationInGuest,
+    tmp_path: Path,
+    show: Show,
+    moment: Callable[[StationInGuest], object],
+) -> None:
+    ports, files = station.guest.ports, dict.fromkeys(many_names(), CLIP[:4096])
+    one = Camera(card(tmp_path / "card.img", files), "A17", bytes_per_s=SLOW)
+    ports.plug("1.1", one)
+
+    moment(station)
+    ports.pull("1.1")
+    station.guest.run(GONE, timeout=60)
+    bay = station.wait("1", "pulled", "empty", "fault")
+    ports.plug("1.1", one)
+    back = station.wait("1", "sealed", "fault")
+
+    show(f"{bay['state']} with {bay['done']} of {bay['total']}: {bay['reason']}")
+    assert bay["state"] != "fault", station.log()
+    assert (back["state"], back["total"]) == ("sealed", len(files)), station.log()
+    assert station.check_bags() >= 1
+
+
+def many_names() -> list[str]:
+    return [f"DCIM/{n // 50}/CLIP{n}.MP4" for n in range(200)]
 
 
 def test_a_mount_that_is_left_over_is_never_read_as_an_empty_camera(

@@ -126,6 +126,24 @@ def test_a_file_system_that_is_not_mounted_is_named_with_what_to_do(
         mounter(tmp_path).path(seen(tmp_path, fs_type="ntfs"))
 
 
+@pytest.mark.parametrize("kinds", [":080650:030101:", ":030102:080650:"])
+def test_what_is_a_keyboard_or_a_mouse_as_well_is_refused(
+    tmp_path: Path, kinds: str
+) -> None:
+    with pytest.raises(CameraError, match="keyboard or a mouse as well"):
+        mounter(tmp_path, line(tmp_path)).path(seen(tmp_path, interfaces=kinds))
+
+
+def test_a_camera_that_has_other_interfaces_beside_its_disk_is_read(
+    tmp_path: Path,
+) -> None:
+    kinds = ":080650:030000:ff0301:"  # a vendor's own, to unlock it, perhaps
+
+    found = mounter(tmp_path, line(tmp_path)).path(seen(tmp_path, interfaces=kinds))
+
+    assert found == tmp_path / AT
+
+
 def test_escaped_names_are_read_as_they_are() -> None:
     (mount,) = parse(LINE.format(device="8:1", point="/a\\040b", options=GOOD))
 
