@@ -87,6 +87,10 @@ class Guest:
         return self._ports
 
     # ---- power
+    def clock(self) -> float:
+        """Return seconds in which the guest had a processor; see `Machine`."""
+        return self._machine.clock()
+
 
     def start(self, timeout: float = START) -> "Guest":
         """Power on. Its disks hold what the last cut or stop left on them."""
@@ -189,10 +193,10 @@ class Guest:
     def _launch(self, saved: Path | None, timeout: float) -> None:
         self._qmp = self._machine.launch(saved)
         self._ports = Ports(self._qmp, self)
-        self._channel = Channel(self._machine.socket("hands"))
-        end = time.monotonic() + timeout
+        self._channel = Channel(self._machine.socket("hands"), self.clock)
+        end = self.clock() + timeout
         while not self._channel.is_up(0.5):
-            if time.monotonic() > end:
+            if self.clock() > end:
                 said = (self.folder / "console.log").read_text(errors="replace")
                 raise BenchError(f"the guest did not come up: {said[-1500:]}")
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,9 +117,9 @@ class StationInGuest:
         timeout: float = 180,
     ) -> dict[str, Any]:
         """Wait until something is true of a bay; return the bay."""
-        end = time.monotonic() + timeout
+        end = self.guest.clock() + timeout
         while not true(bay := self.bay(name)):
-            if time.monotonic() > end:
+            if self.guest.clock() > end:
                 raise TimeoutError(f"{bay}\n{self.log()[-3000:]}")
         return bay
 
