@@ -96,6 +96,11 @@ class Ports:
         qmp("qom-set", path=f"/machine/peripheral/{device}", **attached)
         self._plugged[port] = plugged
 
+    @property
+    def plugged(self) -> dict[str, Camera]:
+        """What is in which port."""
+        return {port: plugged.camera for port, plugged in self._plugged.items()}
+
     def pull(self, port: str) -> None:
         """Pull the camera out, now, whatever the guest does with it."""
         plugged = self._plugged.pop(port)

@@ -26,6 +26,7 @@ UNITS = program.ROOT / "systemd"
 BAYS = {str(4 * h + p - 4): f"{h}.{p}" for h in (1, 2) for p in (1, 2, 3, 4)}
 PORT = "pci-0000:00:14.0-usb-0:{}"
 VAULT, STATE, KEYS = "/data/vault", "/data/state", "/data/keys"
+NAS = "/data/nas"  # a destination, on the very disk whose power is cut
 CONFIG_FILE = "/etc/dock-agent/dock-agent.toml"
 VARIABLES = {
     "dock_agent_vault": {"path": VAULT},
@@ -34,6 +35,8 @@ VARIABLES = {
     "dock_agent_prefix": program.PREFIX,
     "dock_agent_config_file": CONFIG_FILE,
     "dock_agent_credentials_directory": "/etc/dock-agent/credentials",
+    "dock_agent_credentials": (),
+    "dock_agent_destinations": ({"kind": "directory", "path": NAS},),
 }
 CONFIG = f"""\
 [station]
@@ -46,6 +49,13 @@ path = "{STATE}/dock.sqlite"
 [keys]
 signing_file = "{KEYS}/station.pem"
 """
+DESTINATION = f"""\
+[[destinations]]
+name = "nas"
+kind = "directory"
+path = "{NAS}"
+local = true
+"""
 BAY = '[[bays]]\nname = "{}"\nport = "{}"\n'
 PREPARE = f"""
 mkdir -p /etc/dock-agent/credentials && chmod 700 /etc/dock-agent/credentials
@@ -53,8 +63,17 @@ install -d -o dock -g dock -m 750 {VAULT}
 install -d -o dock -g dock -m 770 {STATE}
 install -d -o dock -g dock -m 700 {KEYS}
 systemd-tmpfiles --create dock-agent.conf
-systemctl daemon-reload && udevadm control --reload && systemctl start dock-agent
+systemctl daemon-reload && udevadm control --reload \\
+  && systemctl enable --now dock-agent && sync
 """
+# What the role does for a station that sends.
+PREPARE_TO_SEND = f"""
+useradd -r -g dock -d /nonexistent dock-sync
+install -d -o dock-sync -g dock -m 750 {NAS}
+install -d -o dock -g dock -m 770 {STATE}
+install -o dock -g dock -m 660 /dev/null {STATE}/dock.sqlite
+"""
+SEND = "systemctl enable --now dock-sync && sync"
 CHECK_BAGS = f"""
 set -e
 for bag in $(find {VAULT}/dockings -name tagmanifest.sig -printf '%h\\n'); do
@@ -73,21 +92,25 @@ class Moment:
     text: str
 
 
-def extra() -> Extra:
+def extra(*, sends: bool = False) -> Extra:
     """Return a station that has begun to watch its bays, to be saved as such.
 
-    It takes its agent seconds to start under emulation: once is enough.
+    It takes its agent seconds to start under emulation: once is enough. One that
+    `sends` has a directory as its destination, too.
     """
-    packed, files = program.packed(), _files()
+    packed, files = program.packed(), _files(sends=sends)
+    before, after = (PREPARE_TO_SEND, SEND) if sends else ("", "")
 
     def put(guest: Guest) -> None:
         guest.unpack(packed, to=program.HOME)
         for path, text in files.items():
             guest.run(f"mkdir -p {Path(path).parent}; cat > {path}", given=text)
-        guest.run(PREPARE, timeout=300)
+        guest.run(before + PREPARE, timeout=300)
         StationInGuest(guest).wait_for_log("Watching the bays")
+        guest.run(after, timeout=300)
 
-    return Extra(digest(packed, files, PREPARE), put, program.needs())
+    how = digest(packed, files, before, PREPARE, after)
+    return Extra(how, put, program.needs())
 
 
 class StationInGuest:
@@ -150,13 +173,15 @@ class StationInGuest:
         return len(self.guest.run(CHECK_BAGS, timeout=300).text.splitlines())
 
 
-def _files() -> dict[str, bytes]:
+def _files(*, sends: bool) -> dict[str, bytes]:
     ports = {PORT.format(port): BayName(name) for name, port in BAYS.items()}
     config = CONFIG + "".join(BAY.format(bay, port) for port, bay in ports.items())
+    config += DESTINATION if sends else ""
     return {
         CONFIG_FILE: config.encode(),
         "/etc/udev/rules.d/70-dock-agent.rules": rules(ports).encode(),
         "/etc/systemd/system/dock-agent.service": unit("dock-agent").encode(),
+        "/etc/systemd/system/dock-sync.service": unit("dock-sync").encode(),
         "/etc/systemd/system/dock-mount@.service": _own("dock-mount@.service"),
         "/etc/tmpfiles.d/dock-agent.conf": _own("dock-agent.conf"),
     }
