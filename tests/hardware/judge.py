@@ -81,10 +81,17 @@ def judge(folder: Path, order: Order) -> Iterator[str]:
     """Look at the disk as it is, let the station recover, look again: what is wrong."""
     try:
         with mounted(order.image, folder / "data", MOUNT_DISK) as data:
-            config = parse(CONFIG, base=data)
-            yield from _as_left(config, order)
-            yield from _recovered(config, order, folder)
-    except (DockError, OSError, sqlite3.Error, subprocess.SubprocessError) as error:
+            yield from _looked_at(parse(CONFIG, base=data), order, folder)
+    except subprocess.SubprocessError as error:
+        yield f"{error}"
+
+
+def _looked_at(config: Config, order: Order, folder: Path) -> Iterator[str]:
+    """Say what is wrong; an error is over before anything is unmounted."""
+    try:
+        yield from _as_left(config, order)
+        yield from _recovered(config, order, folder)
+    except (DockError, OSError, sqlite3.Error) as error:
         yield f"{type(error).__name__}: {error}"
 
 
