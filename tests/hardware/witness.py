@@ -25,11 +25,12 @@ conn = sqlite3.connect(store, uri=True, isolation_level=None)
 seq, before = 0, dict()
 unsent = "SELECT count(*) FROM transfer WHERE state <> 'confirmed'"
 query = "SELECT seq, sha256, line FROM custody WHERE seq > ? ORDER BY seq"
-while True:
+
+def look():
+    global seq
     for seq, sha256, line in conn.execute(query, (seq,)).fetchall():
         print(json.dumps(dict(seq=seq, sha256=sha256, line=line)), flush=True)
-    text = (state / "status.json").read_text()
-    for bay in json.loads(text)["bays"]:
+    for bay in json.loads((state / "status.json").read_text())["bays"]:
         if before.get(bay["name"]) != bay["colour"]:
             before[bay["name"]] = bay["colour"]
             print(json.dumps(bay), flush=True)
@@ -37,6 +38,12 @@ while True:
     if before.get("") != left:
         before[""] = left
         print(json.dumps(dict(unsent=left)), flush=True)
+
+while True:
+    try:
+        look()
+    except (sqlite3.OperationalError, OSError, ValueError):
+        pass  # the agent is just starting after a cut
     time.sleep(0.1)
 """
 
