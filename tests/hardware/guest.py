@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hardware.crash import Crash, crash_image
 from hardware.errors import BenchError
-from hardware.image import CACHE, Image, digest, run
+from hardware.image import CACHE, Image, digest, keep, run
 from hardware.jobs import Channel, Job
 from hardware.machine import Hardware, Machine
 from hardware.ports import Camera, Ports
@@ -259,7 +259,7 @@ class Guest:
         self.cut()
         for name in DISKS:
             run("cp", "--sparse=always", self.folder / name, making)
-        making.rename(kept)
+        keep(making, kept)
 
     def _is_saved(self) -> bool:
         status = self.qmp("query-migrate").get("status")
