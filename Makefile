@@ -23,7 +23,7 @@ test: $(VENV)/.dev system $(TUS)/node_modules/.package-lock.json ## Set everythi
 	$(RUN)pytest --ignore=tests/udev --ignore=tests/hardware $(ARGS)
 
 .PHONY: test-hardware
-test-hardware: $(VENV)/.dev ## Plug, pull, break and cut the power of a station in a virtual machine
+test-hardware: $(VENV)/.dev ## Plug, pull, break and cut the power of a station in a virtual machine (as root; CUTS=, REPLAYS=, PULLS=)
 	@tools/need-system busybox depmod mcopy mke2fs mkfs.exfat mkfs.vfat mmdebstrap qemu-img qemu-system-x86_64
 	$(RUN)pytest tests/hardware $(ARGS)
 

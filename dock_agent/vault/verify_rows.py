@@ -93,11 +93,15 @@ class _Held:
 
 
 def _log(known: list[str], told: list[str], signed: bytes, result: Result) -> None:
-    """The bag has the log up to its seal; the line after that tells of the seal."""
-    if known[: len(told)] != told or len(known) == len(told):
+    """The bag has the log up to its seal; the next line "sealed" tells of that.
+
+    Between the two may stand what a destination confirmed while it was sealed.
+    """
+    later = map(json.loads, known[len(told) :])
+    after = next((line for line in later if line["kind"] == "sealed"), None)
+    if known[: len(told)] != told or after is None:
         result.fail("custody.jsonl", "is not what the station's log says")
         return
-    after = json.loads(known[len(told)])
     digest = hashlib.sha256(signed).hexdigest()
     if after["facts"].get("tagmanifest_sha256") != digest:
         result.fail(manifest.TAG_MANIFEST, "is not the one that was sealed")

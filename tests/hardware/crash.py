@@ -36,6 +36,12 @@ class Crash:
     torn: int
 
 
+def count(path: Path) -> int:
+    """Return how many writes a log has, also while it grows."""
+    with path.open("rb") as file:
+        return int(struct.unpack("<QQQ", file.read(24))[2])
+
+
 def read_log(path: Path) -> list[Write]:
     """Return every write of a log, in order. Raises `BenchError` if it is none."""
     with path.open("rb") as file:

@@ -5,17 +5,17 @@ import shutil
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
 from hardware.crash import Crash, crash_image
 from hardware.errors import BenchError
-from hardware.image import CACHE, Image, digest, run
+from hardware.image import CACHE, Image, digest, keep, run
 from hardware.jobs import Channel, Job
 from hardware.machine import Hardware, Machine
-from hardware.ports import Ports
+from hardware.ports import Camera, Ports
 from hardware.qmp import Qmp
 from support.process import wait_until
 
@@ -73,6 +73,7 @@ class Guest:
         self._qmp: Qmp | None = None
         self._channel: Channel | None = None
         self._ports: Ports | None = None
+        self._plugged: Mapping[str, Camera] = {}  # while there is no power
 
     @property
     def qmp(self) -> Qmp:
@@ -86,10 +87,17 @@ class Guest:
             raise BenchError("the guest has no power")
         return self._ports
 
+    def clock(self) -> float:
+        """Return seconds in which the guest had a processor; see `Machine`."""
+        return self._machine.clock()
+
     # ---- power
 
     def start(self, timeout: float = START) -> "Guest":
-        """Power on. Its disks hold what the last cut or stop left on them."""
+        """Power on. Its disks hold what the last cut or stop left on them.
+
+        What was plugged in still is.
+        """
         if self._fresh:
             self._fresh = False
             self._go_on(self._saved(self._extra, timeout), timeout)
@@ -116,6 +124,8 @@ class Guest:
     def cut(self) -> None:
         """Pull the mains plug. What the guest handed to its disks is on them."""
         self._machine.cut()
+        if self._ports is not None:
+            self._plugged = self._ports.plugged
         if self._channel is not None:
             self._channel.close()
         if self._qmp is not None:
@@ -189,10 +199,12 @@ class Guest:
     def _launch(self, saved: Path | None, timeout: float) -> None:
         self._qmp = self._machine.launch(saved)
         self._ports = Ports(self._qmp, self)
-        self._channel = Channel(self._machine.socket("hands"))
-        end = time.monotonic() + timeout
+        for port, camera in self._plugged.items():
+            self._ports.plug(port, camera)
+        self._channel = Channel(self._machine.socket("hands"), self.clock)
+        end = self.clock() + timeout
         while not self._channel.is_up(0.5):
-            if time.monotonic() > end:
+            if self.clock() > end:
                 said = (self.folder / "console.log").read_text(errors="replace")
                 raise BenchError(f"the guest did not come up: {said[-1500:]}")
 
@@ -209,7 +221,8 @@ class Guest:
     def _saved(self, extra: Extra, timeout: float) -> Path:
         """Return a guest that has booted, saved; make it first if it is new."""
         *before, last = ("", *extra.names)
-        stem = f"saved-{digest(self._image.folder.name, self.hardware, *before)}"
+        alike = replace(self.hardware, logged=False)  # a log changes nothing inside
+        stem = f"saved-{digest(self._image.folder.name, alike, *before)}"
         kept = CACHE / f"{stem}-{digest(last)}"
         if not kept.exists():
             if extra.base is None:
@@ -246,7 +259,7 @@ class Guest:
         self.cut()
         for name in DISKS:
             run("cp", "--sparse=always", self.folder / name, making)
-        making.rename(kept)
+        keep(making, kept)
 
     def _is_saved(self) -> bool:
         status = self.qmp("query-migrate").get("status")

@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,18 +15,19 @@ from hardware.errors import BenchError
 from hardware.qmp import connected
 
 Tell = Callable[..., None]
+Clock = Callable[[], float]  # seconds in which the guest had a processor
 
 
 class Job:
     """A command that runs in the guest; its output arrives while it runs."""
 
-    def __init__(self, ident: int, command: str, tell: Tell) -> None:
+    def __init__(self, ident: int, command: str, tell: Tell, clock: Clock) -> None:
         self.id, self.command = ident, command
         self.out = bytearray()
         self.rc: int | None = None
         self.lost = False
         self.changed = threading.Condition()
-        self._tell = tell
+        self._tell, self._clock = tell, clock
 
     @property
     def text(self) -> str:
@@ -36,16 +36,19 @@ class Job:
     def wait(self, timeout: float = 60, until: str | None = None) -> "Job":
         """Wait for its end or, with `until`, for output that matches it.
 
-        Raises `BenchError` if the guest goes away, `TimeoutError` after `timeout` s.
+        Raises `BenchError` if the guest goes away, `TimeoutError` after `timeout` s
+        in which the guest had a processor.
         """
-        end = time.monotonic() + timeout
+        end = self._clock() + timeout
         with self.changed:
             while self.rc is None and not (until and re.search(until, self.text)):
                 if self.lost:
                     raise BenchError(f"the guest went away during: {self.command}")
-                if not self.changed.wait(max(0, end - time.monotonic())):
+                left = end - self._clock()
+                if left < 0:
                     said = self.text[-1500:]
                     raise TimeoutError(f"{timeout} s: {self.command}\n{said}")
+                self.changed.wait(left)
         return self
 
     def kill(self, number: int = signal.SIGTERM) -> None:
@@ -67,7 +70,8 @@ class Job:
 class Channel:
     """The way to the hands inside the guest, from its start to its end."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, clock: Clock) -> None:
+        self._clock = clock
         self._socket = connected(path)
         self._ids, self._lock = itertools.count(1), threading.Lock()
         self._jobs: dict[int, Job] = {}
@@ -94,7 +98,7 @@ class Channel:
         self._socket.close()
 
     def _job(self, label: str, **message: Any) -> Job:
-        job = Job(next(self._ids), label, self._tell)
+        job = Job(next(self._ids), label, self._tell, self._clock)
         self._jobs[job.id] = job
         self._tell(id=job.id, **message)
         return job

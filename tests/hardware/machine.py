@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,16 @@ class Hardware:
     accelerator: str = field(default_factory=accelerator)
 
 
+def _spent(pid: int) -> list[tuple[int, int]]:
+    """Return how long each thread has worked and waited for it, in nanoseconds."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError):  # it has just ended
+            worked, waited, _ = map(int, task.read_text().split())
+            found.append((worked, waited))
+    return found
+
+
 class Machine:
     """One QEMU process in a folder of its own, where its sockets are short names."""
 
@@ -77,6 +89,16 @@ class Machine:
             wait_until(lambda: qmp("query-status")["status"] != "inmigrate")
             qmp("cont")
         return qmp
+
+    def clock(self) -> float:
+        """Return seconds that stand still while the guest waits for a processor.
+
+        On a busy machine that may be most of the time, and no failure of the guest
+        (field 2 of /proc/PID/schedstat, of the thread that has worked most).
+        """
+        spent = [] if self._process is None else _spent(self._process.pid)
+        _, waited = max(spent, default=(0, 0))
+        return time.monotonic() - waited / 1e9
 
     def cut(self) -> None:
         """Kill it. What the guest handed to its disks is in this machine's cache."""

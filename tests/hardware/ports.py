@@ -5,7 +5,6 @@ root port. A card is image file ← blkdebug (bad sectors) ← throttle (speed);
 it can be changed while the camera is plugged.
 """
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +96,11 @@ class Ports:
         qmp("qom-set", path=f"/machine/peripheral/{device}", **attached)
         self._plugged[port] = plugged
 
+    @property
+    def plugged(self) -> dict[str, Camera]:
+        """What is in which port."""
+        return {port: plugged.camera for port, plugged in self._plugged.items()}
+
     def pull(self, port: str) -> None:
         """Pull the camera out, now, whatever the guest does with it."""
         plugged = self._plugged.pop(port)
@@ -145,9 +149,9 @@ class Ports:
         part = "-part1" if partition else ""
         name = f"/dev/disk/by-path/*-usb-0:{port}:1.0-scsi-0:0:0:0{part}"
         show = f"udevadm settle; udevadm info -q property $(ls -d {name})"
-        end = time.monotonic() + timeout
+        end = self._guest.clock() + timeout
         while (job := self._guest.run(show, check=False)).rc:
-            if time.monotonic() > end:
+            if self._guest.clock() > end:
                 raise TimeoutError(f"no camera in port {port}: {job.text}")
         lines = (line.partition("=") for line in job.text.splitlines())
         return {name: value for name, _, value in lines}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hardware.errors import BenchError
 from hardware.guest import Extra, Guest
-from hardware.image import CACHE, digest, run
+from hardware.image import CACHE, digest, keep, run
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements/run.txt"
@@ -74,7 +74,7 @@ def _needs() -> Path:
         for name in UNUSED:
             shutil.rmtree(making / "needs" / name)
         _compile(making)
-        making.rename(out)
+        keep(making, out)
     return out
 
 

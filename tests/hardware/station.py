@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ MOUNTING = ("dock-mount@.service", "dock-mount-failed@.service")
 BAYS = {str(4 * h + p - 4): f"{h}.{p}" for h in (1, 2) for p in (1, 2, 3, 4)}
 PORT = "pci-0000:00:14.0-usb-0:{}"
 VAULT, STATE, KEYS = "/data/vault", "/data/state", "/data/keys"
+NAS = "/data/nas"  # a destination, on the very disk whose power is cut
 CONFIG_FILE = "/etc/dock-agent/dock-agent.toml"
 RULES = "/etc/udev/rules.d/70-dock-agent.rules"
 VARIABLES = {
@@ -37,6 +37,8 @@ VARIABLES = {
     "dock_agent_prefix": program.PREFIX,
     "dock_agent_config_file": CONFIG_FILE,
     "dock_agent_credentials_directory": "/etc/dock-agent/credentials",
+    "dock_agent_credentials": (),
+    "dock_agent_destinations": ({"kind": "directory", "path": NAS},),
 }
 CONFIG = f"""\
 [station]
@@ -58,6 +60,13 @@ driver = "mass_storage"
 labels = ["CAMERA"]
 may_erase = true
 """
+DESTINATION = f"""\
+[[destinations]]
+name = "nas"
+kind = "directory"
+path = "{NAS}"
+local = true
+"""
 BAY = '[[bays]]\nname = "{}"\nport = "{}"\n'
 PREPARE = f"""
 mkdir -p /etc/dock-agent/credentials && chmod 700 /etc/dock-agent/credentials
@@ -65,8 +74,17 @@ install -d -o dock -g dock -m 750 {VAULT}
 install -d -o dock -g dock -m 770 {STATE}
 install -d -o dock -g dock -m 700 {KEYS}
 systemd-tmpfiles --create dock-agent.conf
-systemctl daemon-reload && udevadm control --reload && systemctl start dock-agent
+systemctl daemon-reload && udevadm control --reload \\
+  && systemctl enable --now dock-agent && sync
 """
+# What the role does for a station that sends.
+PREPARE_TO_SEND = f"""
+useradd -r -g dock -d /nonexistent dock-sync
+install -d -o dock-sync -g dock -m 750 {NAS}
+install -d -o dock -g dock -m 770 {STATE}
+install -o dock -g dock -m 660 /dev/null {STATE}/dock.sqlite
+"""
+SEND = "systemctl enable --now dock-sync && sync"
 CHECK_BAGS = f"""
 set -e
 for bag in $(find {VAULT}/dockings -name tagmanifest.sig -printf '%h\\n'); do
@@ -85,23 +103,27 @@ class Moment:
     text: str
 
 
-def extra(*, erases: bool = False) -> Extra:
+def extra(*, erases: bool = False, sends: bool = False) -> Extra:
     """Return a station that has begun to watch its bays, to be saved as such.
 
-    One that `erases` clears cameras whose volume is called CAMERA. It takes
-    its agent seconds to start under emulation: once is enough.
+    It takes its agent seconds to start under emulation: once is enough. One that
+    `erases` clears cameras whose volume is called CAMERA; one that `sends` has a
+    directory as its destination, too.
     """
-    packed, files = program.packed(), _files(erases=erases)
+    packed, files = program.packed(), _files(erases=erases, sends=sends)
+    before, after = (PREPARE_TO_SEND, SEND) if sends else ("", "")
 
     def put(guest: Guest) -> None:
         guest.unpack(packed, to=program.HOME)
         for path, text in files.items():
             guest.run(f"mkdir -p {Path(path).parent}; cat > {path}", given=text)
         guest.run(f"chmod 755 {OPENER}")
-        guest.run(PREPARE, timeout=300)
+        guest.run(before + PREPARE, timeout=300)
         StationInGuest(guest).wait_for_log("Watching the bays")
+        guest.run(after, timeout=300)
 
-    return Extra(digest(packed, files, PREPARE), put, program.needs())
+    how = digest(packed, files, before, PREPARE, after)
+    return Extra(how, put, program.needs())
 
 
 class StationInGuest:
@@ -130,9 +152,9 @@ class StationInGuest:
             given=BAY.format(name, port).encode(),
             timeout=180,
         )
-        end = time.monotonic() + 180
+        end = self.guest.clock() + 180
         while name not in [bay["name"] for bay in self.bays()]:
-            if time.monotonic() > end:
+            if self.guest.clock() > end:
                 raise TimeoutError(self.log()[-3000:])
 
     def bays(self) -> list[dict[str, Any]]:
@@ -154,9 +176,9 @@ class StationInGuest:
         timeout: float = 180,
     ) -> dict[str, Any]:
         """Wait until something is true of a bay; return the bay."""
-        end = time.monotonic() + timeout
+        end = self.guest.clock() + timeout
         while not true(bay := self.bay(name)):
-            if time.monotonic() > end:
+            if self.guest.clock() > end:
                 raise TimeoutError(f"{bay}\n{self.log()[-3000:]}")
         return bay
 
@@ -187,10 +209,11 @@ class StationInGuest:
         return len(self.guest.run(CHECK_BAGS, timeout=300).text.splitlines())
 
 
-def _files(*, erases: bool) -> dict[str, bytes]:
+def _files(*, erases: bool, sends: bool) -> dict[str, bytes]:
     ports = {PORT.format(port): BayName(name) for name, port in BAYS.items()}
     config = CONFIG + "".join(BAY.format(bay, port) for port, bay in ports.items())
     config += ERASE if erases else ""
+    config += DESTINATION if sends else ""
     told = rules(ports, erases=erases)
     return {
         CONFIG_FILE: config.encode(),
@@ -201,6 +224,7 @@ def _files(*, erases: bool) -> dict[str, bytes]:
         "/etc/systemd/system/dock-erase@.path": _own("dock-erase@.path"),
         "/etc/systemd/system/dock-erase@.service": _own("dock-erase@.service"),
         OPENER: _own("dock-erase"),
+        "/etc/systemd/system/dock-sync.service": unit("dock-sync").encode(),
         "/etc/tmpfiles.d/dock-agent.conf": _own("dock-agent.conf"),
     }
 

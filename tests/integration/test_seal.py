@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,12 @@ from dock_agent.custody import manifest
 from dock_agent.errors import FixityError, StoreError
 from dock_agent.offload.messages import AllPassed, Named
 from dock_agent.offload.recover import recover
-from dock_agent.recording import DockingState, TransferState
-from dock_agent.store import backlog, files, orders
+from dock_agent.recording import DockingState, Proof, TransferState
+from dock_agent.store import backlog, confirmations, custody, files, orders, transfers
+from dock_agent.store.confirmations import Confirmed
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Docking
+from dock_agent.store.transfers import Claim
 from dock_agent.vault.bag import seal
 from dock_agent.vault.real import RealDisk
 from dock_agent.vault.verify import verify_bag
@@ -60,6 +64,39 @@ def test_a_docking_stopped_midway_is_sealed_as_incomplete(
     assert (told.complete, found.complete) == (False, False)
     assert info(bench, found)["Dock-Complete"] == "false"
     assert wrong(bench, found) == []
+
+
+class DiskOfAStationThatSends(RealDisk):
+    """While a bag's own files get their names, a destination confirms an object."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self._bench = bench
+
+    def rename(self, source: Path, target: Path) -> None:
+        super().rename(source, target)
+        if target.name != "custody.jsonl":
+            return
+        at = self._bench.clock.now()
+        wish = Claim(CLOUD, "a worker", at.utc, timedelta(minutes=5))
+        with transaction(self._bench.conn) as conn:
+            found = transfers.claim(conn, wish)
+            assert found is not None
+            proof = Confirmed(Proof.READ_BACK, found.sha256)
+            confirmations.confirm(conn, found, proof, at)
+
+
+def test_what_is_confirmed_while_a_docking_is_sealed_makes_its_bag_no_other(
+    bench: Bench, tmp_path: Path
+) -> None:
+    docking = stopped(bench, tmp_path)
+    sealer = replace(bench.sealer, disk=DiskOfAStationThatSends(bench))
+
+    seal(bench.conn, sealer, docking.id)
+
+    lines = map(json.loads, custody.lines(bench.conn, docking.id))
+    assert [line["kind"] for line in lines][-2:] == ["confirmed", "sealed"]
+    assert wrong(bench, docking) == []
 
 
 def test_a_docking_whose_second_pass_did_not_end_is_never_called_complete(
