@@ -22,8 +22,8 @@ from dock_agent.config import Config, parse
 from dock_agent.errors import DockError
 from dock_agent.importing import Wish, import_tree
 from dock_agent.offload.recover import recover
-from dock_agent.recording import CameraId, Digest, FileState
 from dock_agent.opened import opened
+from dock_agent.recording import CameraId, Digest, FileState
 from dock_agent.store import custody, dockings, files
 from dock_agent.store.db import connect
 from dock_agent.vault.layout import PART, quarantine_path
