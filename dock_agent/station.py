@@ -99,7 +99,7 @@ Still = Callable[[BayName, str], bool]
 """Whether a contact is still in its bay, asked of whatever sees the bays."""
 
 CROWDED = "D-18"  # more than one volume in one bay
-UNKNOWN_S, UNREAD_S, KNOWN_S = 60, 60, 600  # seconds
+UNKNOWN_S, UNREAD_S, KNOWN_S = 60, 120, 600  # seconds
 """How long a bay calls for a camera that nobody could name, how long one may take
 to be identified, and how long a bay calls for a camera that was pulled from it;
 that one is then called for by the page's list of cameras that are owed."""

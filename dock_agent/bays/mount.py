@@ -22,7 +22,7 @@ from dock_agent.bays.times import zone_of
 from dock_agent.errors import CameraError, CardDamaged
 
 MOUNTINFO = Path("/proc/self/mountinfo")
-PATIENCE = 20.0  # seconds for PID 1 to mount a card
+PATIENCE = 90.0  # seconds for PID 1 to mount a card; one that cannot be is told of
 LOOK = 0.2  # seconds between two looks whether it could not
 # Class 03, subclass 01: keyboards and mice (Device Class Definition for HID 1.11, 4.2).
 TYPES = re.compile(r":0301\d\d(?=:)")

@@ -34,6 +34,7 @@ from dock_agent.offload.messages import (
     Heard,
     Held,
     Inventory,
+    Looking,
     Matched,
     Named,
     Order,
@@ -167,6 +168,8 @@ class Clerk:
                 return self._list(said)
             case Progressed(done, size):
                 self._post(Advanced(done, size))
+                return None
+            case Looking():
                 return None
             case Ended():
                 self.end(said)

@@ -1,11 +1,19 @@
 """What one directory lists, and what is put on record for what it may lack."""
 
 import os
+import stat
 from collections import Counter
 
 from dock_agent.offload.messages import Found
 from dock_agent.offload.source import mtime_of
 
+KINDS = {
+    stat.S_IFLNK: "symlink",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFBLK: "block device",
+    stat.S_IFCHR: "character device",
+}
 # These stand for what has no name of its own in a listing.
 JOURNAL, LISTING, DEVICE = b"(journal)", b"(listing)", b"(device)"
 UNSEEN = "not replayed: what only the journal has is not seen"

@@ -141,6 +141,11 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Looking:
+    """The camera's entries are being listed. A sign of life; not answered."""
+
+
+@dataclass(frozen=True, slots=True)
 class AllCopied:
     """Every planned file is settled; the second pass begins. Answered by `Go`."""
 
@@ -207,6 +212,7 @@ Said = (
     | GivenUp
     | Doubted
     | Progressed
+    | Looking
     | AllCopied
     | AllPassed
     | Agreed

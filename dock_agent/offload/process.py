@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from dock_agent.errors import DockError, StoreError
 from dock_agent.offload.bench import Bench
 from dock_agent.offload.child import Offload
-from dock_agent.offload.messages import Ended, Heard, Order, Said, ended
+from dock_agent.offload.messages import Ended, Heard, Looking, Order, Said, ended
 from dock_agent.offload.scan import MountedSource
 from dock_agent.vault.disk import vault_errors
 from dock_agent.vault.lock import lock_bag
@@ -77,6 +77,7 @@ def _offload(pipe: Pipe, order: Order) -> None:
     if lock is None:
         raise StoreError(f"{order.bag} is being written by an earlier offload")
     tree = MountedSource(order.source, order.root)
+    tree.beat = partial(pipe.tell, Looking())
     try:
         Offload(Bench(tree, disk, pipe, _waiter(), LANES), order).run()
     finally:

@@ -14,7 +14,8 @@ its name, or find another file: each name has to lead to a file of its own.
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from dock_agent.offload.listing import (
     DEVICE,
     HIDDEN,
     JOURNAL,
+    KINDS,
     LISTING,
     NAMELESS,
     TWICE,
@@ -44,16 +46,10 @@ DEEPEST = 16  # directories below one another
 MOST = 200_000  # entries on one camera
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOATIME
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOATIME
-KINDS = {
-    stat.S_IFLNK: "symlink",
-    stat.S_IFIFO: "fifo",
-    stat.S_IFSOCK: "socket",
-    stat.S_IFBLK: "block device",
-    stat.S_IFCHR: "character device",
-}
 RUBBISH = {errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.ENODATA}
 FUSE = "fuse"
 UNREPLAYED = "norecovery"  # ext4(5): noload
+ALIVE_NS = 1_000_000_000  # between two signs of life while a camera is listed
 LISTINGS = 3  # of a camera whose disk fails meanwhile
 BY_NAME = ("vfat", "exfat", "msdos")  # where names that differ may be the same
 FLEETING = (*BY_NAME, FUSE)  # inode numbers change as they please
@@ -89,6 +85,8 @@ class MountedSource:
         self._unreplayed = mount is not None and UNREPLAYED in mount.system
         self._lasting = not self._kind.startswith(FLEETING)
         self._linked: set[tuple[int, int]] = set()
+        self.beat: Callable[[], None] = _unheard  # called while entries are listed
+        self._beat_ns = time.monotonic_ns()
 
     @property
     def descriptor(self) -> int:
@@ -170,6 +168,7 @@ class MountedSource:
         try:
             for entry in self._walk(self._fd, b"", 0):
                 found.append(entry)
+                self._tell_of_life()
                 if len(found) > MOST:
                     raise CameraError(f"more than {MOST} files on one camera")
         except OSError as error:
@@ -182,6 +181,12 @@ class MountedSource:
         if not found and self._kind.startswith(FUSE):
             raise CameraError("it lists nothing, as a camera that left would")
         return found
+
+    def _tell_of_life(self) -> None:
+        now = time.monotonic_ns()
+        if now - self._beat_ns >= ALIVE_NS:
+            self._beat_ns = now
+            self.beat()
 
     def _is_cut_short(self) -> bool:
         """Whether the file system goes on where its device ends."""
@@ -280,6 +285,10 @@ class MountedSource:
         known = (facts.st_dev, facts.st_ino) in self._linked
         self._linked.add((facts.st_dev, facts.st_ino))
         return known
+
+
+def _unheard() -> None:
+    """Nobody waits for a sign of life."""
 
 
 def _open(name: bytes | Path, flags: int, at: int | None = None) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -182,6 +182,28 @@ def test_a_slow_camera_is_not_taken_for_a_dead_one(
     assert ending.wait() == Sealed(1)
     assert len([e for e in ending.events if isinstance(e, Advanced)]) > 3
     offloader.close()
+
+
+class SlowToLook(FaultCard):
+    """It takes its time for each entry, as a camera with a crowded directory does."""
+
+    def getattr(self, path: str, fh: int | None = None) -> dict[str, Any]:
+        if path.endswith(".JPG"):
+            self.released.wait(0.25)
+        return super().getattr(path, fh)
+
+
+def test_a_camera_that_takes_long_to_list_is_not_taken_for_a_dead_one(
+    start: Start, tmp_path: Path
+) -> None:
+    source = card(tmp_path / "source", {f"DCIM/{n}.JPG": 10 for n in range(20)})
+
+    with mounted(source, tmp_path / "card", SlowToLook) as slow:
+        _, ending = start(tmp_path / "card")
+        wait_until(lambda: any(isinstance(e, Listed) for e in ending.events), 60)
+        slow.released.set()
+
+        assert ending.wait(60) == Sealed(20)
 
 
 def settled(bench: Bench, job: Job) -> Docking:

@@ -27,6 +27,7 @@ from dock_agent.offload.messages import (
     Go,
     Heard,
     Looked,
+    Looking,
     Progressed,
     Removing,
     Said,
@@ -114,6 +115,8 @@ class EraseBooks:
         match said:
             case Progressed(done, size):
                 self._post(Advanced(done, size))
+                return None
+            case Looking():
                 return None
             case Ended():
                 self.end(said)

@@ -4,11 +4,12 @@ import signal
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from dock_agent.offload.erase.card import WritableCard
 from dock_agent.offload.erase.door import door_of
 from dock_agent.offload.erase.work import Erase, Way
-from dock_agent.offload.messages import EraseOrder
+from dock_agent.offload.messages import EraseOrder, Looking
 from dock_agent.offload.process import ParentGone, Pipe, speak
 from dock_agent.vault.real import RealDisk
 
@@ -21,6 +22,10 @@ def main(connection: Connection, order: EraseOrder) -> None:
 
 
 def _erase(pipe: Pipe, order: EraseOrder) -> None:
-    card = partial(WritableCard, expected=order.root, private=order.private)
-    way = Way(card, door_of(order.source, order.root))
+    def opened(root: Path) -> WritableCard:
+        card = WritableCard(root, order.root, private=order.private)
+        card.beat = partial(pipe.tell, Looking())
+        return card
+
+    way = Way(opened, door_of(order.source, order.root))
     Erase(way, RealDisk(), pipe, order).run()
