@@ -38,12 +38,16 @@ from dock_agent.vault.layout import MARKER
 from dock_agent.vault.real import RealDisk
 
 MOST = 100  # failures that the custody log lists
+BESIDE = ("-journal", "-shm", "-wal")  # what SQLite has beside a database
 
 
 class DatabaseThere(NotAllowed):
     """There is a database already: none is made in its place."""
 
-    hint = "If it is damaged, stop the agent and move it away first; keep it."
+    hint = (
+        "If it is damaged, stop the agent and move it away first, with what is called"
+        " as it is and ends in -wal, -shm or -journal; keep all of them."
+    )
 
 
 class NoLog(CustodyError):
@@ -75,8 +79,7 @@ def rebuild(
     key, `CustodyError` where the log is not whole: no database is left then.
     """
     target, root = config.store_path, config.vault_path
-    if target.exists():
-        raise DatabaseThere(f"{target} is there")
+    _require_gone(target)
     if not (root / MARKER).is_file():
         raise VaultUnusable(f"{root} is not a vault: its marker is missing")
     part = target.with_name(f"{target.name}.rebuilding")
@@ -192,6 +195,14 @@ def _keys(config: Config, trusted: Sequence[Path]) -> list[PublicKey]:
     return found
 
 
+def _require_gone(target: Path) -> None:
+    """Refuse what is there of a database: SQLite would play its log into ours."""
+    for ending in ("", *BESIDE):
+        left = target.with_name(target.name + ending)
+        if left.exists():
+            raise DatabaseThere(f"{left} is there")
+
+
 def _name(part: Path, target: Path) -> None:
     """Give the database its name; one that came meanwhile is left as it is."""
     try:
@@ -206,5 +217,5 @@ def _name(part: Path, target: Path) -> None:
 
 
 def _remove(part: Path) -> None:
-    for ending in ("", "-wal", "-shm"):
+    for ending in ("", *BESIDE):
         part.with_name(part.name + ending).unlink(missing_ok=True)

@@ -530,3 +530,19 @@ def test_the_command_prints_how_much_came_back(here: Site, config: Config) -> No
     assert here.agent("rebuild").code == 50
     with closing(connect(config.store_path)) as conn:
         assert custody.check(conn).seq == said.json["lines"] + 1
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal"])
+def test_what_sqlite_left_beside_a_lost_database_is_not_played_into_the_new_one(
+    here: Site, config: Config, ending: str
+) -> None:
+    dock(here, config, FIRST)
+    lose(config)
+    left = config.store_path.with_name(config.store_path.name + ending)
+    left.write_bytes(b"of the lost one")
+
+    with pytest.raises(DatabaseThere, match=ending):
+        again(config)
+
+    assert left.read_bytes() == b"of the lost one"
+    assert not config.store_path.exists()
