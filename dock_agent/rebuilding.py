@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from dock_agent import encryption
 from dock_agent.clock import SystemClock
 from dock_agent.config import Config
 from dock_agent.custody import chain, memory, merkle
@@ -76,7 +77,8 @@ def rebuild(
 
     `trusted` are public keys besides the station's own, PEM. `show` hears how many
     dockings are done, of how many. Raises `DatabaseThere`, `ConfigError` without any
-    key, `CustodyError` where the log is not whole: no database is left then.
+    key, `EncryptionMissing` where the log knows recipients that are not configured,
+    `CustodyError` where it is not whole: no database is left then.
     """
     target, root = config.store_path, config.vault_path
     _require_gone(target)
@@ -144,6 +146,10 @@ class _Work:
             station.set_vault_id(conn, vault)
             for key in reversed(keys):  # the first, which is the station's own, last
                 station.sign_with(conn, key)
+            if known.encryption is not None:
+                encryption.again(
+                    conn, encryption.recipients(self._config), known.encryption
+                )
             for segment in segments:
                 restore.lines(conn, segment.lines)
                 size += len(segment.lines)
