@@ -7,7 +7,9 @@ read again from the medium, file by file: only what is still what was signed cou
 verified. Nothing counts as confirmed: all of it is queued, and where a destination
 has it already, it proves that again.
 
-What came after the last checkpoint is lost: a minute, at most.
+What came after the last checkpoint is lost: a minute, at most. Where the vault saw an
+order or an erase since (`vault/reached.py`), that is said, and nothing is erased until
+a person says that every order is known again (`hold accept`).
 """
 
 import os
@@ -33,7 +35,7 @@ from dock_agent.store.checkpoints import Kept
 from dock_agent.store.db import connect, transaction
 from dock_agent.sync.backfill import backfill
 from dock_agent.sync.place import place_of
-from dock_agent.vault import journal, lock
+from dock_agent.vault import journal, lock, reached
 from dock_agent.vault.journal import Segment
 from dock_agent.vault.layout import MARKER
 from dock_agent.vault.real import RealDisk
@@ -120,6 +122,9 @@ class _Work:
         for number, past in enumerate(sorted(known.dockings), 1):
             rows.restore(known.dockings[past])
             show(number, len(known.dockings))
+        told = reached.behind(self._disk, self._root, self._conn)
+        if told is not None:
+            rows.failed.append(f"{told}: orders to keep may be among what is lost")
         return self._end(rows, len(lines))
 
     def _checkpoints(self, segments: list[Segment], keys: list[PublicKey]) -> None:

@@ -654,3 +654,38 @@ def test_an_encrypted_copy_of_an_unsealed_docking_is_as_good_as_it_was(
     assert remembered(secret)["queue"] == before["queue"]
     with closing(connect(secret.store_path)) as conn:
         assert [f.state for f in files.of_docking(conn, ident)] == ["verified"]
+
+
+# ---- what the log in the vault has not yet -------------------------------------------
+
+
+def test_an_order_that_came_after_the_last_checkpoint_is_missed_and_said(
+    here: Site, config: Config
+) -> None:
+    ident = dock(here, config, FIRST)
+    assert here.agent("hold", "add", ident, "--by", "A", "--why", "case 7").code == 0
+    lose(config)
+
+    told = again(config)
+
+    with closing(connect(config.store_path)) as conn:
+        assert holds.every(conn) == []
+    assert len(told.failed) == 1
+    assert "which the vault saw" in told.failed[0]
+
+
+def test_a_log_that_was_cut_off_in_the_vault_is_told_of(
+    here: Site, config: Config
+) -> None:
+    """What is left of it is signed by the station's own key."""
+    ident = dock(here, config, FIRST)
+    assert here.agent("hold", "add", ident, "--by", "A", "--why", "case 7").code == 0
+    start(config)
+    last = max((config.vault_path / "custody").glob("*.checkpoint"))
+    for path in (last, last.with_suffix(".jsonl")):
+        path.unlink()
+    lose(config)
+
+    told = again(config)
+
+    assert any("which the vault saw" in one for one in told.failed)
