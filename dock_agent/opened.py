@@ -51,6 +51,9 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
     """
     disk, root = RealDisk(), config.vault_path
     _parent_of_store(config)
+    if root.is_dir() and not config.store_path.exists():
+        with lock.held(root):  # whoever has it may be making the database anew
+            connect(config.store_path, create=True).close()
     with closing(connect(config.store_path, create=True)) as conn:
         known = station.vault_id(conn)
         if known is None:

@@ -17,7 +17,12 @@ from dock_agent.config import Config, load
 from dock_agent.custody import chain, manifest
 from dock_agent.custody.chain import Event, Head
 from dock_agent.custody.signing import PublicKey, SigningKey, load_or_make
-from dock_agent.errors import ConfigError, CustodyError, VaultUnusable
+from dock_agent.errors import (
+    AlreadyRunning,
+    ConfigError,
+    CustodyError,
+    VaultUnusable,
+)
 from dock_agent.importing import Wish, import_tree
 from dock_agent.keys import begin_new
 from dock_agent.opened import opened
@@ -689,3 +694,21 @@ def test_a_log_that_was_cut_off_in_the_vault_is_told_of(
     told = again(config)
 
     assert any("which the vault saw" in one for one in told.failed)
+
+
+def test_an_agent_that_starts_meanwhile_makes_no_database_in_its_place(
+    here: Site, config: Config
+) -> None:
+    """Its unit starts it again every few seconds."""
+    dock(here, config, FIRST)
+    lose(config)
+
+    def meanwhile(done: int, total: int) -> None:
+        del done, total
+        with pytest.raises(AlreadyRunning):
+            start(config)
+
+    told = rebuild(config, (), meanwhile)
+
+    assert told.dockings == 1
+    assert remembered(config)["docking"]
