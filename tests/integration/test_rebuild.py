@@ -21,6 +21,7 @@ from dock_agent.errors import (
     AlreadyRunning,
     ConfigError,
     CustodyError,
+    StoreLost,
     VaultUnusable,
 )
 from dock_agent.importing import Wish, import_tree
@@ -712,3 +713,35 @@ def test_an_agent_that_starts_meanwhile_makes_no_database_in_its_place(
 
     assert told.dockings == 1
     assert remembered(config)["docking"]
+
+
+@pytest.mark.parametrize("encrypts", [True, False])
+def test_a_station_whose_database_is_lost_does_not_begin_another_beside_its_log(
+    here: Site, config: Config, request: pytest.FixtureRequest, *, encrypts: bool
+) -> None:
+    """What it took in would be unknown to the log, and so to a later rebuild."""
+    if encrypts:
+        config = request.getfixturevalue("secret")
+    dock(here, config, FIRST)
+    lose(config)
+    before = sorted(config.vault_path.rglob("*"))
+
+    with pytest.raises(StoreLost):
+        dock(here, in_the_clear(here), SECOND)
+
+    assert sorted(config.vault_path.rglob("*")) == before
+    assert list(here.root.glob("store.db*")) == []
+    assert again(load(here.root / "dock.toml") if not encrypts else config)
+
+
+def test_without_its_log_a_station_may_begin_another_database(
+    here: Site, config: Config
+) -> None:
+    dock(here, config, FIRST)
+    lose(config)
+    (config.vault_path / "custody").rename(here.root / "custody")
+
+    ident = dock(here, config, SECOND)
+
+    with closing(connect(config.store_path)) as conn:
+        assert dockings.state(conn, ident) is DockingState.SEALED
