@@ -5,11 +5,12 @@ from pathlib import Path
 
 from dock_agent.clock import Clock, ulid
 from dock_agent.config import Config
+from dock_agent.custody.memory import TurnedOn
 from dock_agent.custody.recipients import PROFILES, NoOrder, order, parse, signer
 from dock_agent.errors import ConfigError
 from dock_agent.store import encryption
 from dock_agent.store.db import transaction
-from dock_agent.store.encryption import Encryption
+from dock_agent.store.encryption import Encryption, EncryptionMissing
 
 
 def recipients(config: Config) -> tuple[bytes, ...]:
@@ -53,6 +54,20 @@ def begin(
         with transaction(conn):
             encryption.turn_on(conn, told, clock.now())
     return given
+
+
+def again(conn: sqlite3.Connection, given: tuple[bytes, ...], told: TurnedOn) -> None:
+    """Have a rebuilt database remember that it is on, by what the log says of it.
+
+    The log has the recipients' ids alone: raises `EncryptionMissing` unless all of
+    them are given.
+    """
+    known = {parse(pem).id: pem.decode("ascii") for pem in given}
+    missing = sorted(told.recipients - known.keys())
+    if missing:
+        raise EncryptionMissing(f"not encrypted to {', '.join(missing)}")
+    pems = tuple(pem for ident, pem in known.items() if ident in told.recipients)
+    encryption.remember(conn, Encryption(told.since, pems))
 
 
 def to_sign(config: Config, conn: sqlite3.Connection) -> bytes:

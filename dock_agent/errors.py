@@ -126,6 +126,15 @@ class NoDatabase(StoreError):
     hint = "The agent makes it when it first starts; is [store] path the right one?"
 
 
+class StoreLost(StoreError):
+    """The station's database is gone, and its vault has a custody log."""
+
+    hint = (
+        "`dock-agent rebuild` makes it anew. Where that cannot be, move `custody` out"
+        " of the vault and keep it: then the agent begins another one."
+    )
+
+
 class StoreOutOfReach(StoreError):
     """The station's database cannot be opened, or not be written."""
 

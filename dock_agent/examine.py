@@ -107,7 +107,7 @@ def _rules(installed: Path) -> Callable[[Config], str]:
             raise ConfigError(f"{installed} is not there; {WRITE_RULES}") from None
         except UnicodeDecodeError:
             found = ""
-        if found != rules(config.ports()):
+        if found != rules(config.ports(), erases=config.release.erase != "never"):
             raise ConfigError(
                 f"{installed} is not what goes with this configuration; {WRITE_RULES}"
             )

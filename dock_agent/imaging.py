@@ -26,7 +26,7 @@ from dock_agent.errors import (
 )
 from dock_agent.offload.image import Image, keep_image
 from dock_agent.recording import BayName, ReadBack
-from dock_agent.store import custody, station
+from dock_agent.store import custody, encryption, station
 from dock_agent.store.db import connect, transaction
 from dock_agent.vault.disk import vault_errors
 from dock_agent.vault.layout import image_path
@@ -35,6 +35,12 @@ from dock_agent.vault.real import RealDisk
 from dock_agent.vault.write import write_file
 
 NAME, FACTS = "card.img", "image.json"
+
+
+class InTheClear(NotAllowed):
+    """An image of a card would be kept in the clear, and this station encrypts."""
+
+    hint = "Take the card out and image it elsewhere; it was not read."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +87,9 @@ def image_bay(
 ) -> list[Kept]:
     """Keep an image of each card of a bay; `show` hears bytes done and in all.
 
-    Raises `NotAllowed` without a name or a reason, or for another user than the
-    vault's; `CameraGone` where nothing is in the bay; else what keeping one raises.
+    Raises `NotAllowed` without a name or a reason, for another user than the
+    vault's; `InTheClear` where the station encrypts; `CameraGone` where nothing is in
+    the bay; else what keeping one raises.
     """
     if not (order.by.strip() and order.why.strip()):
         raise NotAllowed("say who orders it, and why")
@@ -149,7 +156,9 @@ class _Imaging:
 
     def _require_vault(self) -> None:
         with closing(connect(self._config.store_path)) as conn:
-            known = station.vault_id(conn)
+            known, encrypts = station.vault_id(conn), encryption.get(conn)
+        if encrypts is not None or self._config.encryption is not None:
+            raise InTheClear("nothing of a card is kept in the clear here")
         if known is None:
             raise VaultUnusable(f"{self._root} is not made yet: start the agent once")
         identity(self._vault, self._root, self._clock, known)

@@ -8,12 +8,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from dock_agent import encryption
 from dock_agent.clock import Clock
 from dock_agent.config import Config
 from dock_agent.custody.chain import Event
-from dock_agent.errors import StoreError
+from dock_agent.errors import StoreError, StoreLost
 from dock_agent.keys import signing_key
 from dock_agent.offload.recover import recover
 from dock_agent.recording import DestinationName
@@ -46,11 +47,13 @@ class Opened:
 def opened(config: Config, clock: Clock) -> Iterator[Opened]:
     """Open and hold the vault and the store, and recover what was left undone.
 
-    Raises `VaultUnusable`, `AlreadyRunning`, `EncryptionMissing`, and what the store
-    raises.
+    Raises `VaultUnusable`, `AlreadyRunning`, `EncryptionMissing`, `StoreLost`, and
+    what the store raises.
     """
     disk, root = RealDisk(), config.vault_path
     _parent_of_store(config)
+    if root.is_dir() and not config.store_path.exists():
+        _make_store(config.store_path, root)
     with closing(connect(config.store_path, create=True)) as conn:
         known = station.vault_id(conn)
         if known is None:
@@ -80,6 +83,14 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
             journal.tend(conn, sealer, sign=True)
             yield Opened(config, conn, sealer, to)
             journal.tend(conn, sealer, sign=True)
+
+
+def _make_store(path: Path, root: Path) -> None:
+    """Make the database of a vault that is there, unless it had one."""
+    with lock.held(root):  # whoever has it may be making the database anew
+        if (root / journal.FOLDER).is_dir():
+            raise StoreLost(f"{path} is gone, and {root} has a custody log")
+        connect(path, create=True).close()
 
 
 def _parent_of_store(config: Config) -> None:

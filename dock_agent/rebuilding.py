@@ -7,7 +7,9 @@ read again from the medium, file by file: only what is still what was signed cou
 verified. Nothing counts as confirmed: all of it is queued, and where a destination
 has it already, it proves that again.
 
-What came after the last checkpoint is lost: a minute, at most.
+What came after the last checkpoint is lost: a minute, at most. Where the vault saw an
+order or an erase since (`vault/reached.py`), that is said, and nothing is erased until
+a person says that every order is known again (`hold accept`).
 """
 
 import os
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from dock_agent import encryption
 from dock_agent.clock import SystemClock
 from dock_agent.config import Config
 from dock_agent.custody import chain, memory, merkle
@@ -32,18 +35,22 @@ from dock_agent.store.checkpoints import Kept
 from dock_agent.store.db import connect, transaction
 from dock_agent.sync.backfill import backfill
 from dock_agent.sync.place import place_of
-from dock_agent.vault import journal, lock
+from dock_agent.vault import journal, lock, reached
 from dock_agent.vault.journal import Segment
 from dock_agent.vault.layout import MARKER
 from dock_agent.vault.real import RealDisk
 
 MOST = 100  # failures that the custody log lists
+BESIDE = ("-journal", "-shm", "-wal")  # what SQLite has beside a database
 
 
 class DatabaseThere(NotAllowed):
     """There is a database already: none is made in its place."""
 
-    hint = "If it is damaged, stop the agent and move it away first; keep it."
+    hint = (
+        "If it is damaged, stop the agent and move it away first, with what is called"
+        " as it is and ends in -wal, -shm or -journal; keep all of them."
+    )
 
 
 class NoLog(CustodyError):
@@ -72,11 +79,11 @@ def rebuild(
 
     `trusted` are public keys besides the station's own, PEM. `show` hears how many
     dockings are done, of how many. Raises `DatabaseThere`, `ConfigError` without any
-    key, `CustodyError` where the log is not whole: no database is left then.
+    key, `EncryptionMissing` where the log knows recipients that are not configured,
+    `CustodyError` where it is not whole: no database is left then.
     """
     target, root = config.store_path, config.vault_path
-    if target.exists():
-        raise DatabaseThere(f"{target} is there")
+    _require_gone(target)
     if not (root / MARKER).is_file():
         raise VaultUnusable(f"{root} is not a vault: its marker is missing")
     part = target.with_name(f"{target.name}.rebuilding")
@@ -115,6 +122,9 @@ class _Work:
         for number, past in enumerate(sorted(known.dockings), 1):
             rows.restore(known.dockings[past])
             show(number, len(known.dockings))
+        told = reached.behind(self._disk, self._root, self._conn)
+        if told is not None:
+            rows.failed.append(f"{told}: orders to keep may be among what is lost")
         return self._end(rows, len(lines))
 
     def _checkpoints(self, segments: list[Segment], keys: list[PublicKey]) -> None:
@@ -141,6 +151,10 @@ class _Work:
             station.set_vault_id(conn, vault)
             for key in reversed(keys):  # the first, which is the station's own, last
                 station.sign_with(conn, key)
+            if known.encryption is not None:
+                encryption.again(
+                    conn, encryption.recipients(self._config), known.encryption
+                )
             for segment in segments:
                 restore.lines(conn, segment.lines)
                 size += len(segment.lines)
@@ -192,6 +206,14 @@ def _keys(config: Config, trusted: Sequence[Path]) -> list[PublicKey]:
     return found
 
 
+def _require_gone(target: Path) -> None:
+    """Refuse what is there of a database: SQLite would play its log into ours."""
+    for ending in ("", *BESIDE):
+        left = target.with_name(target.name + ending)
+        if left.exists():
+            raise DatabaseThere(f"{left} is there")
+
+
 def _name(part: Path, target: Path) -> None:
     """Give the database its name; one that came meanwhile is left as it is."""
     try:
@@ -206,5 +228,5 @@ def _name(part: Path, target: Path) -> None:
 
 
 def _remove(part: Path) -> None:
-    for ending in ("", "-wal", "-shm"):
+    for ending in ("", *BESIDE):
         part.with_name(part.name + ending).unlink(missing_ok=True)

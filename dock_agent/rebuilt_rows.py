@@ -30,6 +30,7 @@ from dock_agent.recording import (
 from dock_agent.store import files, recordings, restore, transfers
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Docking
+from dock_agent.store.file import told_encrypted
 from dock_agent.store.holds import Hold
 from dock_agent.store.inventory import NewFile
 from dock_agent.store.recordings import NewRecording
@@ -147,7 +148,9 @@ class Rows:
         for one in told:
             path = self.config.vault_path / bag / "data" / one["file"]
             found = readable(self.disk, path) if path.is_file() else None
-            if found is None or found.digest != one["sha256"]:
+            ours = told_encrypted(one)
+            digest = one["sha256"] if ours is None else ours.sha256
+            if found is None or found.digest != digest:
                 wrong[one["file"]] = "is missing, or not what was verified"
         return wrong
 
@@ -181,9 +184,8 @@ class Rows:
             reason,
             None if state is FileState.SKIPPED else group,
         )
-        return OldFile(
-            new, one["sha256"], one["method"], one["read_from_medium"], holder
-        )
+        known = one["sha256"], one["method"], one["read_from_medium"]
+        return OldFile(new, *known, holder, told_encrypted(one))
 
     def _queue(self, docking: Docking, ident: FileId) -> None:
         """Queue it, also what is wrong: it is refused, and so the seal does not go."""

@@ -44,6 +44,14 @@ class Order:
     at: str
 
 
+@dataclass(frozen=True, slots=True)
+class TurnedOn:
+    """Encryption that no order ended: since when, and the ids of its recipients."""
+
+    since: str
+    recipients: frozenset[str]
+
+
 @dataclass(slots=True)
 class Memory:
     """What is known from the log. `keys` are ids, `pems` the keys it has whole."""
@@ -53,6 +61,7 @@ class Memory:
     markers: dict[str, str] = field(default_factory=dict)  # by destination
     keys: set[str] = field(default_factory=set)
     pems: list[str] = field(default_factory=list)
+    encryption: TurnedOn | None = None
 
     def hear(self, line: Mapping[str, Any]) -> None:
         """Learn from the next line."""
@@ -64,15 +73,25 @@ class Memory:
                 self.holds[ident] = Order(line["actor"], facts["reason"], line["at"])
             case "hold lifted":
                 self.holds.pop(ident, None)
+            case _ if ident in self.dockings:
+                _learn(self.dockings[ident], line)
+            case _:
+                self._hear_of_station(kind, facts)
+        if kind == DockingState.SEALED:
+            self.keys.add(facts["key"])
+
+    def _hear_of_station(self, kind: str, facts: Mapping[str, Any]) -> None:
+        match kind:
             case "destination bound":
                 self.markers[facts["destination"]] = facts["marker"]
             case "key changed":
                 self.keys |= {facts["key"], facts["before"] or facts["key"]}
                 self.pems.append(facts["public"])
-            case _ if ident in self.dockings:
-                _learn(self.dockings[ident], line)
-        if kind == DockingState.SEALED:
-            self.keys.add(facts["key"])
+            case "encryption on":
+                known = frozenset(facts["recipients"])
+                self.encryption = TurnedOn(facts["since"], known)
+            case "encryption off":
+                self.encryption = None
 
 
 def recall(lines: Iterable[str]) -> Memory:

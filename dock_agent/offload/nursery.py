@@ -20,7 +20,7 @@ from typing import Any
 from dock_agent.offload import process
 from dock_agent.offload.erase import process as erase
 from dock_agent.offload.messages import EraseOrder, Order
-from dock_agent.signals import dies_with
+from dock_agent.signals import dies_with, leave_no_dump
 
 MAINS: Mapping[type, Callable[[Connection, Any], None]] = {
     Order: process.main,
@@ -34,6 +34,7 @@ def main(fd: int) -> None:
     What a child says first is its number, with a pidfd (pidfd_open(2)) of itself;
     then it waits for its order. Returns in the nursery, and never in a child.
     """
+    leave_no_dump()  # of footage, or of a key to it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the agent's to answer
     # What is here now is shared for good: no collection writes to these pages.
     gc.collect()

@@ -58,12 +58,18 @@ def require_recipients(conn: sqlite3.Connection, given: Sequence[bytes]) -> None
 @writer
 def turn_on(conn: sqlite3.Connection, told: Encryption, at: Instant) -> None:
     """Remember it; the custody log says to whom."""
+    remember(conn, told)
+    facts = {"since": told.since, "recipients": list(told.ids())}
+    custody.append(conn, Event("encryption on", facts=facts), at)
+
+
+@writer
+def remember(conn: sqlite3.Connection, told: Encryption) -> None:
+    """Remember what the custody log has already."""
     conn.execute(
         "INSERT INTO station (key, value) VALUES (?, ?)",
         (KEY, json.dumps(asdict(told))),
     )
-    facts = {"since": told.since, "recipients": list(told.ids())}
-    custody.append(conn, Event("encryption on", facts=facts), at)
 
 
 @writer

@@ -1,6 +1,7 @@
 """One file of one docking: what its row holds, and what is told of its encryption."""
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,14 @@ def encrypted(file: File) -> dict[str, Any]:
             "recipients": list(told.keys),
         }
     }
+
+
+def told_encrypted(facts: Mapping[str, Any]) -> Ciphertext | None:
+    """Read back what `encrypted` says; None where it says nothing."""
+    told = facts.get("encrypted")
+    if told is None:
+        return None
+    return Ciphertext(Digest(told["sha256"]), told["size"], tuple(told["recipients"]))
 
 
 def columns(told: Ciphertext | None) -> tuple[str | int | None, ...]:

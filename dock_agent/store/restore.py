@@ -10,10 +10,17 @@ from dataclasses import dataclass
 
 from dock_agent.clock import Instant, stamp, unstamp
 from dock_agent.custody.chain import canonical, digest
-from dock_agent.recording import DestinationName, DockingId, FileId, FileState
+from dock_agent.recording import (
+    Ciphertext,
+    DestinationName,
+    DockingId,
+    FileId,
+    FileState,
+)
 from dock_agent.store import cameras, tree
 from dock_agent.store.db import writer
 from dock_agent.store.dockings import Docking
+from dock_agent.store.file import columns
 from dock_agent.store.holds import Hold
 from dock_agent.store.inventory import NewFile
 
@@ -27,6 +34,7 @@ class OldFile:
     method: str | None
     counted: int | None
     held_by: FileId | None
+    encrypted: Ciphertext | None = None
 
 
 @writer
@@ -72,8 +80,9 @@ def file(conn: sqlite3.Connection, ident: DockingId, old: OldFile) -> FileId:
     """Write one file of a docking, in the state that it has now."""
     cursor = conn.execute(
         "INSERT INTO file (docking, recording, path, stored, size, mtime_ns, state,"
-        " sha256, method, counted, held_by, reason)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " sha256, method, counted, held_by, reason,"
+        " cipher_sha256, cipher_size, cipher_keys)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             ident,
             old.new.recording,
@@ -87,6 +96,7 @@ def file(conn: sqlite3.Connection, ident: DockingId, old: OldFile) -> FileId:
             old.counted,
             old.held_by,
             old.new.reason,
+            *columns(old.encrypted),
         ),
     )
     return FileId(cursor.lastrowid or 0)

@@ -51,6 +51,13 @@ def more_than_standard(pid: int) -> int:
     return len([fd for fd in Path(f"/proc/{pid}/fd").iterdir() if int(fd.name) > 2])
 
 
+def dump_limits(pid: int) -> tuple[str, str]:
+    text = Path(f"/proc/{pid}/limits").read_text(encoding="ascii")
+    (line,) = (line for line in text.splitlines() if line.startswith("Max core"))
+    soft, most = line.split()[4:6]
+    return soft, most
+
+
 def children(pid: int) -> list[int]:
     told = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
     return [int(word) for word in told.split()]
@@ -85,6 +92,13 @@ def test_a_child_has_no_way_to_another_ones_parent(
     # One that had would keep the first from being told that its agent is gone.
     wait_until(lambda: [more_than_standard(pid) for pid in pids] == [1, 1])
     let_go(second)
+
+
+def test_a_child_that_crashes_leaves_no_footage_and_no_key_in_a_dump(
+    child: Child,
+) -> None:
+    """Neither in a file nor by a pipe, to whatever the machine has for dumps."""
+    assert dump_limits(child.pid) in {("1", "1"), ("0", "0")}
 
 
 def test_threads_that_ask_at_once_get_a_child_each(nursery: Nursery) -> None:

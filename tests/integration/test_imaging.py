@@ -22,14 +22,16 @@ from dock_agent.errors import (
     NotAllowed,
     VaultUnusable,
 )
-from dock_agent.imaging import Order, image_bay
+from dock_agent.imaging import InTheClear, Order, image_bay
 from dock_agent.opened import opened
 from dock_agent.recording import BayName
-from dock_agent.store import custody
-from dock_agent.store.db import connect_readonly
+from dock_agent.store import custody, encryption
+from dock_agent.store.db import connect, connect_readonly, transaction
+from dock_agent.store.encryption import Encryption
 from dock_agent.vault.layout import MARKER
 from support.cards import content
 from support.disks import MAY_MOUNT
+from support.sealed import keys
 
 pytestmark = pytest.mark.skipif(not MAY_MOUNT, reason="needs root and loop devices")
 STATION = """
@@ -216,3 +218,30 @@ def test_nobody_but_the_vault_s_owner_writes_into_it(
 
     with pytest.raises(NotAllowed, match="only the owner"):
         image_bay(config, ORDER, [plug("--read-only")], nobody)
+
+
+def test_where_everything_is_encrypted_no_image_is_kept_in_the_clear(
+    config: Config, plug: Plug
+) -> None:
+    told = Encryption("01JD", (keys("default")[1].decode(),))
+    with closing(connect(config.store_path)) as conn, transaction(conn):
+        encryption.turn_on(conn, told, SystemClock().now())
+
+    with pytest.raises(InTheClear, match="in the clear"):
+        image_bay(config, ORDER, [plug("--read-only")], nobody)
+
+    assert (left(config), said(config)) == ([], [])
+
+
+def test_a_station_that_is_about_to_encrypt_keeps_no_image_in_the_clear(
+    config: Config, plug: Plug, tmp_path: Path
+) -> None:
+    """Its agent was not started since `[encryption]` was configured."""
+    del config
+    table = '[encryption]\nrecipients = ["agency.pub"]\n'
+    told = parse(STATION.format(reserve=1000) + table, base=tmp_path)
+
+    with pytest.raises(InTheClear):
+        image_bay(told, ORDER, [plug("--read-only")], nobody)
+
+    assert left(told) == []

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -16,7 +17,13 @@ from dock_agent.config import Config, load
 from dock_agent.custody import chain, manifest
 from dock_agent.custody.chain import Event, Head
 from dock_agent.custody.signing import PublicKey, SigningKey, load_or_make
-from dock_agent.errors import ConfigError, CustodyError, VaultUnusable
+from dock_agent.errors import (
+    AlreadyRunning,
+    ConfigError,
+    CustodyError,
+    StoreLost,
+    VaultUnusable,
+)
 from dock_agent.importing import Wish, import_tree
 from dock_agent.keys import begin_new
 from dock_agent.opened import opened
@@ -24,6 +31,7 @@ from dock_agent.rebuilding import DatabaseThere, NoLog, Rebuilt, rebuild
 from dock_agent.recording import (
     BayName,
     CameraId,
+    Ciphertext,
     DestinationName,
     Digest,
     DockingId,
@@ -34,6 +42,7 @@ from dock_agent.store import (
     checkpoints,
     custody,
     dockings,
+    encryption,
     files,
     holds,
     inventory,
@@ -42,6 +51,7 @@ from dock_agent.store import (
 )
 from dock_agent.store.db import connect, transaction
 from dock_agent.store.dockings import Change, Docking
+from dock_agent.store.encryption import EncryptionMissing
 from dock_agent.store.file import FileProof
 from dock_agent.store.holds import Hold
 from dock_agent.store.inventory import Listing, NewFile
@@ -52,6 +62,7 @@ from dock_agent.vault.real import RealDisk
 from dock_agent.verifying import verify
 from support.cards import DAY, card, content
 from support.programs import Site, site
+from support.sealed import encrypted, keys, recipient
 
 CAMERA = "KT-Z3:KTZ3A00017"
 FIRST = {"VIDEO/1.MP4": 300_000, "VIDEO/1.LOG": 10, "VIDEO/IMP_2.MP4": 70_000}
@@ -106,7 +117,8 @@ def again(config: Config, *trusted: Path) -> Rebuilt:
 KEPT = {
     "docking": "SELECT * FROM docking ORDER BY id",
     "file": "SELECT f.docking, f.path, f.stored, f.size, f.mtime_ns, f.state,"
-    " f.sha256, f.method, f.counted, f.reason, h.docking, h.stored, r.name"
+    " f.sha256, f.method, f.counted, f.reason, h.docking, h.stored, r.name,"
+    " f.cipher_sha256, f.cipher_size, f.cipher_keys"
     " FROM file AS f LEFT JOIN file AS h ON h.id = f.held_by"
     " LEFT JOIN recording AS r ON r.id = f.recording ORDER BY f.docking, f.path",
     "recording": "SELECT docking, camera, officer, start, name FROM recording"
@@ -139,8 +151,11 @@ def bag_of(config: Config, docking: DockingId) -> Path:
     return bag
 
 
-def interrupted(config: Config) -> DockingId:
-    """Leave a docking as an agent does that ends in the middle of it."""
+def interrupted(config: Config, sealed: bytes | None = None) -> DockingId:
+    """Leave a docking as an agent does that ends in the middle of it.
+
+    Its one copy is `sealed`, where it is encrypted.
+    """
     clock = SystemClock()
     at, ident = clock.now(), DockingId(ulid(clock))
     camera = CameraId("KT-Z1:42")
@@ -157,7 +172,14 @@ def interrupted(config: Config) -> DockingId:
         change = Change(DockingState.OPENED, DockingState.COPYING)
         dockings.set_state(conn, ident, change, at)
         parts = (Digest(digest),)
-        proof = FileProof(one, parts[0], parts, ReadBack.CACHED, 0)
+        told = None
+        if sealed is not None:
+            copy.chmod(0o600)
+            copy.write_bytes(sealed)
+            os.utime(copy, ns=(DAY, DAY))
+            own = Digest(hashlib.sha256(sealed).hexdigest())
+            told = Ciphertext(own, len(sealed), ("agency",))
+        proof = FileProof(one, parts[0], parts, ReadBack.CACHED, 0, encrypted=told)
         files.proved(conn, [proof])
         files.named(conn, [one], at)
         transfers.add_files(conn, ident, DestinationName("nas"), at)
@@ -530,3 +552,196 @@ def test_the_command_prints_how_much_came_back(here: Site, config: Config) -> No
     assert here.agent("rebuild").code == 50
     with closing(connect(config.store_path)) as conn:
         assert custody.check(conn).seq == said.json["lines"] + 1
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal"])
+def test_what_sqlite_left_beside_a_lost_database_is_not_played_into_the_new_one(
+    here: Site, config: Config, ending: str
+) -> None:
+    dock(here, config, FIRST)
+    lose(config)
+    left = config.store_path.with_name(config.store_path.name + ending)
+    left.write_bytes(b"of the lost one")
+
+    with pytest.raises(DatabaseThere, match=ending):
+        again(config)
+
+    assert left.read_bytes() == b"of the lost one"
+    assert not config.store_path.exists()
+
+
+# ---- where it is encrypted -----------------------------------------------------------
+
+
+@pytest.fixture
+def secret(here: Site) -> Config:
+    (here.root / "agency.pub").write_bytes(keys("default")[1])
+    told = here.root / "dock.toml"
+    told.write_text(told.read_text() + '\n[encryption]\nrecipients = ["agency.pub"]\n')
+    return load(told)
+
+
+def in_the_clear(here: Site) -> Config:
+    """Return the configuration without `[encryption]`."""
+    here.configure()
+    return load(here.root / "dock.toml")
+
+
+def test_a_station_that_encrypts_is_made_anew_as_it_was(
+    here: Site, secret: Config
+) -> None:
+    dock(here, secret, FIRST)
+    dock(here, secret, SECOND)
+    start(secret)
+    before = remembered(secret)
+    lose(secret)
+
+    told = again(secret)
+
+    after = remembered(secret)
+    after["log"].pop()
+    assert told.failed == ()
+    assert after == before
+    assert verify(secret, (), heard).failed == ()
+    assert send(secret) > 10
+    assert set(states(secret).values()) == {"confirmed"}
+
+
+def test_a_rebuilt_station_does_not_forget_that_it_encrypts(
+    here: Site, secret: Config
+) -> None:
+    dock(here, secret, FIRST)
+    lose(secret)
+    again(secret)
+
+    with pytest.raises(EncryptionMissing):
+        dock(here, in_the_clear(here), SECOND)
+
+
+def test_a_station_that_encrypts_is_not_rebuilt_without_its_recipients(
+    here: Site, secret: Config
+) -> None:
+    dock(here, secret, FIRST)
+    lose(secret)
+
+    with pytest.raises(EncryptionMissing):
+        again(in_the_clear(here))
+
+    assert list(here.root.glob("store.db*")) == []
+
+
+def test_what_an_order_ended_stays_ended_in_a_rebuilt_database(
+    here: Site, secret: Config
+) -> None:
+    dock(here, secret, FIRST)
+    with closing(connect(secret.store_path)) as conn, transaction(conn):
+        encryption.turn_off(conn, "order", "the agency", SystemClock().now())
+    plain = in_the_clear(here)
+    dock(here, plain, SECOND)
+    lose(plain)
+
+    assert again(plain).failed == ()
+
+    assert dock(here, plain, SECOND | {"VIDEO/4.MP4": 500})
+
+
+def test_an_encrypted_copy_of_an_unsealed_docking_is_as_good_as_it_was(
+    here: Site, secret: Config
+) -> None:
+    dock(here, secret, FIRST)
+    ident = interrupted(secret, encrypted(content("a.MP4", 5000), recipient("default")))
+    sign_and_keep(secret)
+    before = remembered(secret)
+    lose(secret)
+
+    told = again(secret)
+
+    assert told.failed == ()
+    assert remembered(secret)["queue"] == before["queue"]
+    with closing(connect(secret.store_path)) as conn:
+        assert [f.state for f in files.of_docking(conn, ident)] == ["verified"]
+
+
+# ---- what the log in the vault has not yet -------------------------------------------
+
+
+def test_an_order_that_came_after_the_last_checkpoint_is_missed_and_said(
+    here: Site, config: Config
+) -> None:
+    ident = dock(here, config, FIRST)
+    assert here.agent("hold", "add", ident, "--by", "A", "--why", "case 7").code == 0
+    lose(config)
+
+    told = again(config)
+
+    with closing(connect(config.store_path)) as conn:
+        assert holds.every(conn) == []
+    assert len(told.failed) == 1
+    assert "which the vault saw" in told.failed[0]
+
+
+def test_a_log_that_was_cut_off_in_the_vault_is_told_of(
+    here: Site, config: Config
+) -> None:
+    """What is left of it is signed by the station's own key."""
+    ident = dock(here, config, FIRST)
+    assert here.agent("hold", "add", ident, "--by", "A", "--why", "case 7").code == 0
+    start(config)
+    last = max((config.vault_path / "custody").glob("*.checkpoint"))
+    for path in (last, last.with_suffix(".jsonl")):
+        path.unlink()
+    lose(config)
+
+    told = again(config)
+
+    assert any("which the vault saw" in one for one in told.failed)
+
+
+def test_an_agent_that_starts_meanwhile_makes_no_database_in_its_place(
+    here: Site, config: Config
+) -> None:
+    """Its unit starts it again every few seconds."""
+    dock(here, config, FIRST)
+    lose(config)
+
+    def meanwhile(done: int, total: int) -> None:
+        del done, total
+        with pytest.raises(AlreadyRunning):
+            start(config)
+
+    told = rebuild(config, (), meanwhile)
+
+    assert told.dockings == 1
+    assert remembered(config)["docking"]
+
+
+@pytest.mark.parametrize("encrypts", [True, False])
+def test_a_station_whose_database_is_lost_does_not_begin_another_beside_its_log(
+    here: Site, config: Config, request: pytest.FixtureRequest, *, encrypts: bool
+) -> None:
+    """What it took in would be unknown to the log, and so to a later rebuild."""
+    if encrypts:
+        config = request.getfixturevalue("secret")
+    dock(here, config, FIRST)
+    lose(config)
+    before = sorted(config.vault_path.rglob("*"))
+
+    with pytest.raises(StoreLost):
+        dock(here, in_the_clear(here), SECOND)
+
+    assert sorted(config.vault_path.rglob("*")) == before
+    assert list(here.root.glob("store.db*")) == []
+    assert again(config).failed == ()
+
+
+def test_without_its_log_a_station_may_begin_another_database(
+    here: Site, config: Config
+) -> None:
+    dock(here, config, FIRST)
+    lose(config)
+    (config.vault_path / "custody").rename(here.root / "custody")
+
+    ident = dock(here, config, SECOND)
+
+    with closing(connect(config.store_path)) as conn:
+        assert dockings.state(conn, ident) is DockingState.SEALED

@@ -25,8 +25,10 @@ def config(base: Path, where: str = f'port = "{PORT}"') -> Config:
     return parse(STATION.format(where=where), base=base)
 
 
-def about_rules(base: Path, installed: Path) -> Finding:
-    found = examine(config(base), installed)
+def about_rules(
+    base: Path, installed: Path, where: str = f'port = "{PORT}"'
+) -> Finding:
+    found = examine(config(base, where), installed)
     (one,) = [finding for finding in found if finding.what == "udev rules"]
     return one
 
@@ -51,6 +53,19 @@ def test_rules_of_other_bays_or_none_are_found_with_what_to_do(
     assert not found.ok
     assert "dock-agent bays udev" in found.detail
     assert "udevadm control --reload" in found.detail
+
+
+@pytest.mark.parametrize("erases", [True, False])
+def test_rules_for_a_station_that_erases_go_with_that_alone(
+    tmp_path: Path, *, erases: bool
+) -> None:
+    """Rules that let a wish be heard go, where the station erases nothing."""
+    (tmp_path / "rules").write_text(rules({PORT: BayName("1")}, erases=True), "utf-8")
+    release = f'[release]\nerase = "{"after_verified" if erases else "never"}"'
+
+    found = about_rules(tmp_path, tmp_path / "rules", f'port = "{PORT}"\n{release}')
+
+    assert found.ok is erases
 
 
 def test_a_station_without_usb_bays_needs_no_rules(tmp_path: Path) -> None:
