@@ -21,6 +21,7 @@ from dock_agent.errors import (
     AlreadyRunning,
     ConfigError,
     CustodyError,
+    StoreError,
     StoreLost,
     VaultUnusable,
 )
@@ -745,3 +746,23 @@ def test_without_its_log_a_station_may_begin_another_database(
 
     with closing(connect(config.store_path)) as conn:
         assert dockings.state(conn, ident) is DockingState.SEALED
+
+
+def test_what_is_not_all_in_the_new_database_is_not_given_its_name(
+    here: Site, config: Config
+) -> None:
+    """Whoever reads it meanwhile keeps SQLite from emptying its log into it."""
+    dock(here, config, FIRST)
+    lose(config)
+    other = sqlite3.connect(f"{config.store_path}.watched", isolation_level=None)
+
+    def watch(done: int, total: int) -> None:
+        del done, total
+        other.execute("ATTACH ? AS them", (f"{config.store_path}.rebuilding",))
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM them.docking").fetchone()
+
+    with closing(other), pytest.raises(StoreError, match="in use"):
+        rebuild(config, (), watch)
+
+    assert not config.store_path.exists()
