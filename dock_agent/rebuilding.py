@@ -28,6 +28,7 @@ from dock_agent.custody.chain import Event
 from dock_agent.custody.checkpoint import origin, read
 from dock_agent.custody.signing import PublicKey, load
 from dock_agent.errors import ConfigError, CustodyError, NotAllowed, VaultUnusable
+from dock_agent.opened import forget_derived
 from dock_agent.rebuilt_rows import Rows
 from dock_agent.recording import DestinationName
 from dock_agent.store import checkpoints, custody, destinations, restore, station
@@ -93,6 +94,7 @@ def rebuild(
             with closing(connect(part, create=True)) as conn:
                 told = _Work(config, conn, _keys(config, trusted)).run(show)
                 require_one_file(conn, part)
+            forget_derived(config)
             _name(part, target)
         finally:
             _remove(part)

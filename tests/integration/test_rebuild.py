@@ -766,3 +766,23 @@ def test_what_is_not_all_in_the_new_database_is_not_given_its_name(
         rebuild(config, (), watch)
 
     assert not config.store_path.exists()
+
+
+@pytest.mark.parametrize("how", ["rebuilt", "another"])
+def test_what_was_derived_under_old_numbers_is_not_taken_for_other_files(
+    here: Site, config: Config, how: str
+) -> None:
+    """Tracks are called by their file's number, and a new database counts anew."""
+    dock(here, config, FIRST)
+    track = config.derived_path / "002/2.gpx"
+    track.parent.mkdir(parents=True)
+    track.write_bytes(b"of file 2, as it was then")
+    lose(config)
+
+    if how == "rebuilt":
+        again(config)
+    else:
+        (config.vault_path / "custody").rename(here.root / "custody")
+        start(config)
+
+    assert not track.exists()
