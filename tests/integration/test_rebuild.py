@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -786,3 +787,41 @@ def test_what_was_derived_under_old_numbers_is_not_taken_for_other_files(
         start(config)
 
     assert not track.exists()
+
+
+def test_a_bag_that_a_database_has_forgotten_is_named_by_verify(
+    here: Site, config: Config
+) -> None:
+    dock(here, config, FIRST)
+    old = here.root / "old.db"
+    shutil.copy(config.store_path, old)
+    ident = dock(here, config, SECOND)
+    assert verify(config, (), heard).failed == ()
+    shutil.copy(old, config.store_path)
+
+    told = verify(config, (), heard)
+
+    assert [Path(one.id).name for one in told.failed] == [ident]
+    assert "does not know it" in told.failed[0].reason
+
+
+def test_a_station_that_was_put_back_is_rebuilt_from_its_new_log_alone(
+    here: Site, config: Config
+) -> None:
+    """The vault's log goes on from another line: it is moved away, and begins anew."""
+    dock(here, config, FIRST)
+    old = here.root / "old.db"
+    shutil.copy(config.store_path, old)
+    dock(here, config, SECOND)
+    shutil.copy(old, config.store_path)
+    ident = dock(here, config, SECOND | {"VIDEO/4.MP4": 500})
+    with closing(connect(config.store_path)) as conn:
+        assert checkpoints.has_alarm(conn, journal.STATION)
+    (config.vault_path / "custody").rename(here.root / "custody-before")
+
+    start(config)
+    lose(config)
+    again(config)
+
+    with closing(connect(config.store_path)) as conn:
+        assert dockings.state(conn, ident) is DockingState.SEALED
