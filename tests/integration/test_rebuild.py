@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -63,7 +64,8 @@ from dock_agent.vault.layout import MARKER, bag_path
 from dock_agent.vault.real import RealDisk
 from dock_agent.verifying import verify
 from support.cards import DAY, card, content
-from support.programs import Site, site
+from support.process import wait_until
+from support.programs import Site, command, site
 from support.sealed import encrypted, keys, recipient
 
 CAMERA = "KT-Z3:KTZ3A00017"
@@ -146,6 +148,14 @@ def remembered(config: Config) -> dict[str, list[tuple[Any, ...]]]:
 def states(config: Config) -> dict[str, str]:
     with closing(sqlite3.connect(config.store_path)) as conn:
         return dict(conn.execute("SELECT key, state FROM transfer"))
+
+
+def size(path: Path) -> int:
+    """Return how long a file is that may come and go; -1 where it is not there."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1
 
 
 def bag_of(config: Config, docking: DockingId) -> Path:
@@ -825,3 +835,26 @@ def test_a_station_that_was_put_back_is_rebuilt_from_its_new_log_alone(
 
     with closing(connect(config.store_path)) as conn:
         assert dockings.state(conn, ident) is DockingState.SEALED
+
+
+@pytest.mark.parametrize("written", [0, 1, 200_000])
+def test_a_rebuild_that_was_killed_is_begun_again(
+    here: Site, config: Config, written: int
+) -> None:
+    dock(here, config, FIRST)
+    start(config)
+    before = remembered(config)
+    lose(config)
+    log = config.store_path.with_name("store.db.rebuilding-wal")
+    asked = command("dock-agent", "rebuild")
+    with subprocess.Popen(
+        asked, env=here.environment(), stdout=subprocess.DEVNULL
+    ) as first:
+        wait_until(lambda: config.store_path.exists() or size(log) >= written)
+        first.kill()
+    config.store_path.unlink(missing_ok=True)  # of one that was done by then
+
+    assert again(config).failed == ()
+
+    assert remembered(config)["file"] == before["file"]
+    assert [path.name for path in here.root.glob("store.db*")] == ["store.db"]
