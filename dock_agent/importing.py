@@ -24,6 +24,7 @@ from dock_agent.config import Config
 from dock_agent.errors import (
     CameraError,
     CameraGone,
+    CustodyError,
     DockError,
     FixityError,
     NoRoom,
@@ -44,6 +45,7 @@ from dock_agent.vault.lock import refuse_overlap
 
 KINDS: Mapping[str, type[DockError]] = {
     "D-20": FixityError,
+    "D-21": CustodyError,
     "D-31": StoreError,
     "D-32": VaultUnusable,
 }  # what each code of a docking ends the command with

@@ -4,17 +4,17 @@ Shared by the agent and by `import`, which needs them without the bays.
 """
 
 import logging
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from dock_agent import encryption
 from dock_agent.clock import Clock
 from dock_agent.config import Config
 from dock_agent.custody.chain import Event
-from dock_agent.errors import StoreError, StoreLost
+from dock_agent.errors import StoreError, StoreLost, StoreOutOfReach
 from dock_agent.keys import signing_key
 from dock_agent.offload.recover import recover
 from dock_agent.recording import DestinationName
@@ -53,7 +53,7 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
     disk, root = RealDisk(), config.vault_path
     _parent_of_store(config)
     if root.is_dir() and not config.store_path.exists():
-        _make_store(config.store_path, root)
+        _make_store(config)
     with closing(connect(config.store_path, create=True)) as conn:
         known = station.vault_id(conn)
         if known is None:
@@ -85,11 +85,26 @@ def opened(config: Config, clock: Clock) -> Iterator[Opened]:
             journal.tend(conn, sealer, sign=True)
 
 
-def _make_store(path: Path, root: Path) -> None:
+def forget_derived(config: Config) -> None:
+    """Remove what was derived: it is called by numbers that a new database gives anew.
+
+    It can be made again. Raises `StoreOutOfReach`.
+    """
+    folder = config.derived_path
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise StoreOutOfReach(f"{folder} cannot be removed: {error}") from error
+
+
+def _make_store(config: Config) -> None:
     """Make the database of a vault that is there, unless it had one."""
+    path, root = config.store_path, config.vault_path
     with lock.held(root):  # whoever has it may be making the database anew
         if (root / journal.FOLDER).is_dir():
             raise StoreLost(f"{path} is gone, and {root} has a custody log")
+        forget_derived(config)
         connect(path, create=True).close()
 
 

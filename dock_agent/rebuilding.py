@@ -28,11 +28,12 @@ from dock_agent.custody.chain import Event
 from dock_agent.custody.checkpoint import origin, read
 from dock_agent.custody.signing import PublicKey, load
 from dock_agent.errors import ConfigError, CustodyError, NotAllowed, VaultUnusable
+from dock_agent.opened import forget_derived
 from dock_agent.rebuilt_rows import Rows
 from dock_agent.recording import DestinationName
 from dock_agent.store import checkpoints, custody, destinations, restore, station
 from dock_agent.store.checkpoints import Kept
-from dock_agent.store.db import connect, transaction
+from dock_agent.store.db import connect, require_one_file, transaction
 from dock_agent.sync.backfill import backfill
 from dock_agent.sync.place import place_of
 from dock_agent.vault import journal, lock, reached
@@ -92,6 +93,8 @@ def rebuild(
         try:
             with closing(connect(part, create=True)) as conn:
                 told = _Work(config, conn, _keys(config, trusted)).run(show)
+                require_one_file(conn, part)
+            forget_derived(config)
             _name(part, target)
         finally:
             _remove(part)

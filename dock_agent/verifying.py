@@ -1,5 +1,6 @@
 """Check what the station holds: bags, rows, and the custody log."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -55,6 +56,8 @@ def verify(
                     Failure(f"{docking.id}/{f.id}", f.reason) for f in part.failed
                 ]
             show(number, len(chosen))
+        if not wanted:
+            whole.failed += _unknown(conn, config.vault_path)
         told = _custody(conn, config.vault_path)
     return Verified(
         checked=whole.checked, ok=whole.ok, failed=tuple(whole.failed), custody=told
@@ -86,6 +89,21 @@ def _chosen(conn: sqlite3.Connection, wanted: Sequence[str]) -> list[Docking]:
     if unknown:
         raise NoSuchDocking(f"no sealed docking is called {unknown[0]}")
     return [known[DockingId(ident)] for ident in wanted]
+
+
+def _unknown(conn: sqlite3.Connection, root: Path) -> list[Failure]:
+    """Return the bags that no docking of the database has: nobody sends or shows them.
+
+    The vault is listed first: a docking has its row before it has its bag.
+    """
+    there = (bag.relative_to(root) for bag in root.glob("dockings/*/*/*/*/*"))
+    raw = sorted(map(os.fsencode, there))
+    named = [name.decode("utf-8", "backslashreplace") for name in raw]
+    return [
+        Failure(bag, "is in the vault, and the database does not know it")
+        for bag in named
+        if dockings.state(conn, DockingId(bag.rpartition("/")[2])) is None
+    ]
 
 
 def _custody(conn: sqlite3.Connection, vault: Path) -> str:

@@ -13,6 +13,7 @@ CODES: Mapping[str, str] = {
     "CameraError": "D-10",
     "SourceChanged": "D-10",
     "FixityError": "D-20",
+    "CustodyError": "D-21",
     "StoreError": "D-31",
     "StillWritten": "D-10",
     "StoreFull": "D-31",

@@ -125,6 +125,18 @@ def require_whole(conn: sqlite3.Connection) -> None:
         raise StoreDamaged(f"the station's database is damaged: {told.split(LINE)[-1]}")
 
 
+def require_one_file(conn: sqlite3.Connection, path: Path) -> None:
+    """Have the database's own file hold all of it, durably: its log is empty then.
+
+    To close the last connection does that, too, and says nothing where it does not
+    go. Raises `StoreLocked` while anybody reads it, and what else SQLite says.
+    """
+    with translated(path):
+        busy = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    if busy:
+        raise StoreLocked(f"{path} is in use by another program")
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Read the database for the length of the block, whatever state it is in.

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -21,6 +23,7 @@ from dock_agent.errors import (
     AlreadyRunning,
     ConfigError,
     CustodyError,
+    StoreError,
     StoreLost,
     VaultUnusable,
 )
@@ -61,7 +64,8 @@ from dock_agent.vault.layout import MARKER, bag_path
 from dock_agent.vault.real import RealDisk
 from dock_agent.verifying import verify
 from support.cards import DAY, card, content
-from support.programs import Site, site
+from support.process import wait_until
+from support.programs import Site, command, site
 from support.sealed import encrypted, keys, recipient
 
 CAMERA = "KT-Z3:KTZ3A00017"
@@ -144,6 +148,14 @@ def remembered(config: Config) -> dict[str, list[tuple[Any, ...]]]:
 def states(config: Config) -> dict[str, str]:
     with closing(sqlite3.connect(config.store_path)) as conn:
         return dict(conn.execute("SELECT key, state FROM transfer"))
+
+
+def size(path: Path) -> int:
+    """Return how long a file is that may come and go; -1 where it is not there."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1
 
 
 def bag_of(config: Config, docking: DockingId) -> Path:
@@ -745,3 +757,104 @@ def test_without_its_log_a_station_may_begin_another_database(
 
     with closing(connect(config.store_path)) as conn:
         assert dockings.state(conn, ident) is DockingState.SEALED
+
+
+def test_what_is_not_all_in_the_new_database_is_not_given_its_name(
+    here: Site, config: Config
+) -> None:
+    """Whoever reads it meanwhile keeps SQLite from emptying its log into it."""
+    dock(here, config, FIRST)
+    lose(config)
+    other = sqlite3.connect(f"{config.store_path}.watched", isolation_level=None)
+
+    def watch(done: int, total: int) -> None:
+        del done, total
+        other.execute("ATTACH ? AS them", (f"{config.store_path}.rebuilding",))
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM them.docking").fetchone()
+
+    with closing(other), pytest.raises(StoreError, match="in use"):
+        rebuild(config, (), watch)
+
+    assert not config.store_path.exists()
+
+
+@pytest.mark.parametrize("how", ["rebuilt", "another"])
+def test_what_was_derived_under_old_numbers_is_not_taken_for_other_files(
+    here: Site, config: Config, how: str
+) -> None:
+    """Tracks are called by their file's number, and a new database counts anew."""
+    dock(here, config, FIRST)
+    track = config.derived_path / "002/2.gpx"
+    track.parent.mkdir(parents=True)
+    track.write_bytes(b"of file 2, as it was then")
+    lose(config)
+
+    if how == "rebuilt":
+        again(config)
+    else:
+        (config.vault_path / "custody").rename(here.root / "custody")
+        start(config)
+
+    assert not track.exists()
+
+
+def test_a_bag_that_a_database_has_forgotten_is_named_by_verify(
+    here: Site, config: Config
+) -> None:
+    dock(here, config, FIRST)
+    old = here.root / "old.db"
+    shutil.copy(config.store_path, old)
+    ident = dock(here, config, SECOND)
+    assert verify(config, (), heard).failed == ()
+    shutil.copy(old, config.store_path)
+
+    told = verify(config, (), heard)
+
+    assert [Path(one.id).name for one in told.failed] == [ident]
+    assert "does not know it" in told.failed[0].reason
+
+
+def test_a_station_that_was_put_back_is_rebuilt_from_its_new_log_alone(
+    here: Site, config: Config
+) -> None:
+    """The vault's log goes on from another line: it is moved away, and begins anew."""
+    dock(here, config, FIRST)
+    old = here.root / "old.db"
+    shutil.copy(config.store_path, old)
+    dock(here, config, SECOND)
+    shutil.copy(old, config.store_path)
+    ident = dock(here, config, SECOND | {"VIDEO/4.MP4": 500})
+    with closing(connect(config.store_path)) as conn:
+        assert checkpoints.has_alarm(conn, journal.STATION)
+    (config.vault_path / "custody").rename(here.root / "custody-before")
+
+    start(config)
+    lose(config)
+    again(config)
+
+    with closing(connect(config.store_path)) as conn:
+        assert dockings.state(conn, ident) is DockingState.SEALED
+
+
+@pytest.mark.parametrize("written", [0, 1, 200_000])
+def test_a_rebuild_that_was_killed_is_begun_again(
+    here: Site, config: Config, written: int
+) -> None:
+    dock(here, config, FIRST)
+    start(config)
+    before = remembered(config)
+    lose(config)
+    log = config.store_path.with_name("store.db.rebuilding-wal")
+    asked = command("dock-agent", "rebuild")
+    with subprocess.Popen(
+        asked, env=here.environment(), stdout=subprocess.DEVNULL
+    ) as first:
+        wait_until(lambda: config.store_path.exists() or size(log) >= written)
+        first.kill()
+    config.store_path.unlink(missing_ok=True)  # of one that was done by then
+
+    assert again(config).failed == ()
+
+    assert remembered(config)["file"] == before["file"]
+    assert [path.name for path in here.root.glob("store.db*")] == ["store.db"]

@@ -8,12 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from dock_agent.bays.machine import Failed
 from dock_agent.custody import manifest
+from dock_agent.custody.chain import Event
+from dock_agent.custody.checkpoint import Checkpoint, origin, signed
 from dock_agent.errors import FixityError, StoreError
 from dock_agent.offload.messages import AllPassed, Named
 from dock_agent.offload.recover import recover
 from dock_agent.recording import DockingState, Proof, TransferState
-from dock_agent.store import backlog, confirmations, custody, files, orders, transfers
+from dock_agent.store import (
+    backlog,
+    checkpoints,
+    confirmations,
+    custody,
+    files,
+    orders,
+    transfers,
+)
+from dock_agent.store.checkpoints import Kept
 from dock_agent.store.confirmations import Confirmed
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Docking
@@ -236,3 +248,21 @@ def test_a_quarantined_file_keeps_its_docking_incomplete(
     ).fetchone()
     assert row["state"] == TransferState.WITHDRAWN
     assert backlog.waiting(bench.conn).refused == 0
+
+
+def test_a_log_that_is_not_what_was_signed_is_told_at_the_bay_and_nothing_is_green(
+    bench: Bench, tmp_path: Path
+) -> None:
+    with transaction(bench.conn) as conn:
+        at, head = bench.clock.now(), custody.head(conn)
+        custody.append(conn, Event("x"), at)
+        other = signed(Checkpoint(origin("bench-1"), head.seq + 1, bytes(32)), KEY)
+        checkpoints.keep(conn, Kept(1, head.seq + 1, other), at)
+
+    docking = bench.dock(card(tmp_path / "card", SIZES))
+
+    assert docking.state is not DockingState.SEALED
+    last = bench.events[-1]
+    assert isinstance(last, Failed)
+    assert last.code == "D-21"
+    assert "not the one that was signed" in last.reason
