@@ -1,7 +1,6 @@
 """Answer what an offload says, from the database: each answer after its commit.
 
-One clerk for one docking; it lives in the parent. It also tells the bay how
-far the docking has got.
+One clerk for one docking, in the parent. It tells the bay how far that has got.
 """
 
 import sqlite3
@@ -272,10 +271,8 @@ class Clerk:
             return
         counts = files.counts(self._conn, self._job.docking)
         wrong = FileState.QUARANTINED in counts
-        lost = told.files - told.safe
-        self._post(
-            Failed("D-20" if wrong else "D-10", f"{lost} of {told.files} not safe")
-        )
+        code, lost = "D-20" if wrong else "D-10", told.files - told.safe
+        self._post(Failed(code, f"{lost} of {told.files} not safe"))
 
     def _move(self, by: DockingMove) -> None:
         with transaction(self._conn) as conn:

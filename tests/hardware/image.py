@@ -23,7 +23,9 @@ from hardware.errors import BenchError
 
 log = logging.getLogger(__name__)
 
-CACHE = Path(os.environ.get("BENCH_CACHE") or Path(__file__).parents[2] / ".hardware")
+CACHE = Path(
+    os.environ.get("BENCH_CACHE") or Path(__file__).parents[2] / ".hardware"
+).resolve()
 SUITE = "bookworm"
 LISTS = ("modules.builtin", "modules.builtin.modinfo", "modules.order")
 UNSEEN = ("man", "doc", "locale", "info")
