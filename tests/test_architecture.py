@@ -28,7 +28,7 @@ LAYERS = (
     {"watch", "away", "verifying", "keys"},
     {"simulated"},
     {"station"},
-    {"agent", "deriving", "story", "examine"},
+    {"agent", "deriving", "scrubbing", "story", "examine"},
     {"run"},
     {"demo", "imaging", "importing", "rebuilding", "rebuilt_rows"},
     {"cli"},

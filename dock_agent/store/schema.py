@@ -4,6 +4,8 @@ Times are RFC 3339 UTC text, sizes bytes, states the words of `recording.py`.
 A step that has been released is never edited: the next change is a new step.
 """
 
+from dock_agent.store.schema_scrub import SCRUB
+
 FIRST = """
 CREATE TABLE station (
     key TEXT PRIMARY KEY,
@@ -302,4 +304,5 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("0005_erasing", ERASING),
     ("0006_checkpoints", CHECKPOINTS),
     ("0007_facts", FACTS),
+    ("0010_scrub", SCRUB),
 )
