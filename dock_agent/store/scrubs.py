@@ -210,6 +210,11 @@ def twins(conn: sqlite3.Connection, item: Item) -> list[str]:
     return [row["path"] for row in rows]
 
 
+def wanted(conn: sqlite3.Connection) -> set[Digest]:
+    """Return the digests of what is known to be damaged."""
+    return {item.sha256 for item in damaged(conn)}
+
+
 def kept_there(
     conn: sqlite3.Connection, destination: DestinationName
 ) -> list[Transfer]:
