@@ -25,7 +25,7 @@ from dock_agent.errors import AlreadyRunning, DockError
 from dock_agent.recording import BayState
 from dock_agent.station import Station
 from dock_agent.store import scrubs
-from dock_agent.store.db import connect
+from dock_agent.store.db import connect, translated
 from dock_agent.store.scrubs import OPENING, Item
 from dock_agent.vault import lock
 from dock_agent.vault.heal import Healer
@@ -118,25 +118,25 @@ class Scrubbing:
         Raises `Stopped`, `NoRoom`, `VaultUnusable`, and what the store raises.
         """
         now, uptime = self.clock.now().utc, self.clock.monotonic_ns() / 1e9
-        plan = self.ground.plan
+        plan, tend = self.ground.plan, self._is_time_to_tend(uptime)
+        if tend and (self.scrubber.enrol() or not self.whole):
+            self.whole = scrubs.weight(self.conn)
         item = scrubs.oldest(self.conn, now, plan.due_before(now))
         self.late = item is not None and plan.is_late(item, now)
         if self.ground.busy() and not self.late:
             return False
-        self._tend(uptime)
+        if tend:
+            self.tended = uptime
+            self.healer.run()
         if item is None or (uptime < self.next_at and not self.late):
             return False
-        self.scrubber.look(item)
+        if self.scrubber.look(item) is not None:
+            self.tended = None  # heal it at once
         self.next_at = uptime + plan.pause(item, self.whole)
         return True
 
-    def _tend(self, uptime: float) -> None:
-        if self.tended is not None and uptime - self.tended < TEND_S:
-            return
-        self.tended = uptime
-        if self.scrubber.enrol() or not self.whole:
-            self.whole = scrubs.weight(self.conn)
-        self.healer.run()
+    def _is_time_to_tend(self, uptime: float) -> bool:
+        return self.tended is None or uptime - self.tended >= TEND_S
 
     def _beat(self, count: int) -> None:
         """Give way to a bay that copies, in the midst of a file."""
@@ -175,7 +175,8 @@ def _work(
 
 def _turn(scrubbing: Scrubbing) -> bool:
     try:
-        return scrubbing.turn()
+        with translated("the station's database"):
+            return scrubbing.turn()
     except Stopped:
         return False
     except DockError as error:

@@ -82,7 +82,9 @@ class Healer:
         again = remade(self.conn, item)
         if again is not None:
             yield "the station's database", iter((again,))
-        yield "a destination", _pieces(self.fetched / item.sha256)
+        fetched = self.fetched / item.sha256
+        if fetched.is_file():
+            yield "a destination", _pieces(fetched)
 
     def _put(self, item: Item, pieces: Iterator[bytes]) -> Reread | None:
         """Write the file anew; None if these are not the bytes that it had."""

@@ -10,6 +10,7 @@ import pytest
 from dock_agent.custody import manifest
 from dock_agent.errors import VaultUnusable
 from dock_agent.recording import FileState
+from dock_agent.simulated.disk import SimulatedDisk
 from dock_agent.store import custody, files
 from dock_agent.store.candidates import of_docking
 from dock_agent.store.dockings import Docking
@@ -282,3 +283,27 @@ def test_a_crash_before_the_healed_file_is_known_heals_it_at_the_next_look(
         files.get(bench.conn, bench.files(docking)["VIDEO/2.MP4"].id).state
         is FileState.VERIFIED
     )
+
+
+def test_a_healed_file_that_the_disk_wrote_wrongly_gets_no_name(
+    tmp_path: Path,
+) -> None:
+    disk = SimulatedDisk()
+    disk.make_directory(tmp_path / "vault")
+    put(disk, tmp_path / "vault" / MARKER, b"marker")
+    bench = Bench(tmp_path, disk=disk)
+    docking = bench.dock(card(tmp_path / "card", {"1.MP4": 10}))
+    scrubbed = Scrubbed(bench)
+    path = bench.bag(docking) / manifest.SIGNATURE
+    before = disk.read(path)
+    disk.unlink(path)
+    scrubbed.all()
+
+    disk.faults.flips = 1
+    first, named = scrubbed.healer.run(), disk.exists(path)
+    second = scrubbed.healer.run()
+
+    assert (first, named) == (0, False)
+    assert second == 1
+    assert disk.read(path) == before
+    bench.close()

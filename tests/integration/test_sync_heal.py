@@ -120,6 +120,27 @@ def test_what_rotted_at_the_destination_too_heals_nothing_and_is_told(
     assert list(station.config.fetched_path.iterdir()) == []
 
 
+def test_a_destination_that_is_new_does_not_get_the_seal_of_a_damaged_docking(
+    station: Station,
+) -> None:
+    station.send()
+    station.ours("data/1/VIDEO/1.MP4").unlink()
+    station.theirs("data/1/VIDEO/1.MP4").unlink()
+    station.scrub()
+    (station.here.root / "second").mkdir()
+    table = '[[destinations]]\nname = "new"\nkind = "directory"\nlocal = true\n'
+    with (station.here.root / "dock.toml").open("a") as text:
+        text.write(f'\n{table}path = "second"\n')
+    station.config = load(station.here.root / "dock.toml")
+
+    told = station.send()
+
+    second = station.here.root / "second"
+    assert told.refused == 1
+    assert list(second.glob("dockings/**/bag-info.txt"))
+    assert list(second.glob("dockings/**/tagmanifest.sig")) == []
+
+
 def test_what_was_not_sent_yet_goes_once_it_is_healed(station: Station) -> None:
     name = "data/1/VIDEO/1.MP4"
     before = station.ours(name).read_bytes()
