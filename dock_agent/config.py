@@ -103,6 +103,11 @@ class Config(Table, frozen=True):
         return self.store_path.with_name("derived")
 
     @property
+    def fetched_path(self) -> Path:
+        """Where what destinations gave back waits for the agent."""
+        return self.store_path.with_name("fetched")
+
+    @property
     def signing_path(self) -> Path:
         if self.keys.signing_file is not None:
             return self.resolve(self.keys.signing_file)

@@ -42,6 +42,14 @@ class Vault(Table, frozen=True):
         Literal["refuse", "accept"],
         Meta(description="a vault whose copies cannot be read back from the medium"),
     ] = "refuse"
+    scrub_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=365,
+            description="in which every file is read again from the disk, once",
+        ),
+    ] = 30
 
 
 class Store(Table, frozen=True):

@@ -70,6 +70,7 @@ class FileState(StrEnum):
     HELD = "held"  # an earlier docking of this camera holds the same bytes
     SKIPPED = "skipped"  # not a regular file: recorded, never followed
     MISSED = "missed"  # it could not be copied in this docking
+    DAMAGED = "damaged"  # it was verified, and rotted since: no copy until it is healed
     QUARANTINED = "quarantined"  # kept because something is wrong
 
 

@@ -13,6 +13,7 @@ from functools import partial
 
 import msgspec
 
+from dock_agent import scrubbing
 from dock_agent.agent import Agent, Tools
 from dock_agent.bays.charge import PowerSupplies
 from dock_agent.bays.detector import Detector, Presence, Seen, Sighting
@@ -56,7 +57,11 @@ def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> Non
                 detector.start(partial(_seen, agent.station, agent.profiles))
             ready()
             ground = Ground.of(config, agent.profiles)
-            with beside(held.connect, clock, ground):
+            scrub = scrubbing.Ground.of(config, agent.station)
+            with (
+                beside(held.connect, clock, ground),
+                scrubbing.beside(held.connect, clock, scrub),
+            ):
                 _loop(_Turn(held, agent, detectors, clock), stop)
         finally:
             farewell(config)

@@ -29,7 +29,7 @@ LAYERS = (
     {"watch", "away", "verifying", "keys", "encryption"},
     {"simulated"},
     {"station"},
-    {"agent", "deriving", "story", "examine"},
+    {"agent", "deriving", "scrubbing", "story", "examine"},
     {"opened"},
     {"run"},
     {"demo", "imaging", "importing", "rebuilding", "rebuilt_rows"},

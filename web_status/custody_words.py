@@ -207,6 +207,18 @@ def _lost_there(facts: Facts) -> str:
     )
 
 
+def _damaged(facts: Facts) -> str:
+    told = _text(facts, "reason")
+    return f"The vault's copy was read again: it {told}. It counts as no copy."
+
+
+def _healed(facts: Facts) -> str:
+    return (
+        "The vault's copy was put right, and read back; SHA-256"
+        f" {_text(facts, 'sha256')} matched. It came from {_text(facts, 'from')}."
+    )
+
+
 def _sent_before(facts: Facts) -> str:
     return (
         f"What was set aside here, {_text(facts, 'key')}, is or may be at"
@@ -240,6 +252,8 @@ SENTENCES: Mapping[str, Callable[[Facts], str]] = {
     "held": _held,
     "missed": _plain("The file was not copied in this docking"),
     "quarantined": _plain("The copy was set aside and does not count as safe"),
+    "damaged": _damaged,
+    "healed": _healed,
     "sealed": _sealed,
     "interrupted": _plain("The docking was interrupted"),
     "waiting": _plain("The docking waits for room"),

@@ -28,6 +28,7 @@ COMMANDS = {
     "rebuild": "rebuild",
     "recordings": "evidence",
     "run": "run",
+    "scrub": "scrub",
     "status": "status",
     "sync": "sync",
     "transfers": "transfers",

@@ -15,6 +15,8 @@ class FileMove(StrEnum):
     PASSED_OVER = "passed over"  # not a regular file
     GIVEN_UP = "given up"  # this docking will not have it
     DOUBTED = "doubted"  # its bytes are not what was recorded
+    ROTTED = "rotted"  # the scrub found that it is not what was verified
+    HEALED = "healed"  # put there again from a good copy, and read back
 
 
 _S, _M = FileState, FileMove
@@ -25,6 +27,8 @@ MOVES: Mapping[tuple[FileState, FileMove], FileState] = {
     (_S.LISTED, _M.GIVEN_UP): _S.MISSED,
     (_S.PROVEN, _M.NAMED): _S.VERIFIED,
     (_S.PROVEN, _M.GIVEN_UP): _S.MISSED,
+    (_S.VERIFIED, _M.ROTTED): _S.DAMAGED,
+    (_S.DAMAGED, _M.HEALED): _S.VERIFIED,
     **{(s, _M.DOUBTED): _S.QUARANTINED for s in (_S.LISTED, _S.PROVEN, _S.VERIFIED)},
 }
 

@@ -235,6 +235,7 @@ class SimulatedCloud:
             count = min(PIECE, length - at)
             self.weather.carries(count, self.wait)
             item.moved(count)
+            item.keep(at, found[at : at + count])
         return _sha256(found[:-1]) if short else self._digest(item.key)
 
     def _digest(self, key: str) -> Digest:

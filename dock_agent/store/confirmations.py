@@ -7,7 +7,7 @@ from dock_agent.clock import Instant, stamp
 from dock_agent.custody.chain import Event
 from dock_agent.errors import StoreError
 from dock_agent.recording import DestinationName, Digest, DockingId, FileId, Proof
-from dock_agent.store import custody
+from dock_agent.store import alerts, custody
 from dock_agent.store.db import writer
 from dock_agent.store.transfers import Transfer, one
 
@@ -62,6 +62,7 @@ def confirm(
     }
     facts |= {"apart": told.apart} if told.apart else {}
     custody.append(conn, Event("confirmed", transfer.docking, facts), at)
+    alerts.mend(conn, transfer.destination, transfer.path, at)
     free_seals(conn, transfer.destination, transfer.docking, transfer.file)
 
 
@@ -87,7 +88,8 @@ def free_seals(
         "  AND (other.state IN ('queued', 'sending', 'refused', 'paused')"
         "   OR (other.state = 'withdrawn' AND other.file IS NULL)))"
         " AND NOT EXISTS (SELECT 1 FROM file"
-        "  WHERE file.docking = transfer.docking AND file.state = 'verified'"
+        "  WHERE file.docking = transfer.docking"
+        "  AND file.state IN ('verified', 'damaged')"
         "  AND NOT EXISTS (SELECT 1 FROM transfer AS other"
         "   WHERE other.file = file.id AND other.destination = :destination"
         "   AND other.state = 'confirmed'))"

@@ -16,7 +16,8 @@ from dock_agent.recording import (
     TransferId,
     TransferState,
 )
-from dock_agent.store import custody
+from dock_agent.store import alerts, custody
+from dock_agent.store.alerts import Alert
 from dock_agent.store.confirmations import free_seals
 from dock_agent.store.db import writer
 from dock_agent.store.transfers import Transfer, transfer
@@ -115,6 +116,7 @@ def missed(conn: sqlite3.Connection, found: Transfer, reason: str, at: Instant) 
         },
     )
     free_seals(conn, found.destination, found.docking, found.file)
+    alerts.sound(conn, Alert(found.destination, found.path, reason), at)
     facts = {"destination": found.destination, "key": found.key, "reason": reason}
     custody.append(conn, Event("lost there", found.docking, facts), at)
 

@@ -5,6 +5,7 @@ A step that has been released is never edited: the next change is a new step.
 """
 
 from dock_agent.store.schema_first import FIRST
+from dock_agent.store.schema_scrub import SCRUB
 
 CONFIGURED = """
 ALTER TABLE destination ADD COLUMN configured INTEGER NOT NULL DEFAULT 1
@@ -130,4 +131,5 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("0006_checkpoints", CHECKPOINTS),
     ("0007_facts", FACTS),
     ("0008_encrypted", ENCRYPTED),
+    ("0010_scrub", SCRUB),
 )

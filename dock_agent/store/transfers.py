@@ -115,7 +115,7 @@ def add_files(
     destination: DestinationName,
     at: Instant,
 ) -> None:
-    """Queue a docking's verified files for one more destination.
+    """Queue a docking's verified files for one more destination, damaged ones too.
 
     Priority and rank are those of another destination's rows, where there are any.
     """
@@ -128,7 +128,7 @@ def add_files(
         " coalesce((SELECT min(priority) FROM transfer WHERE file = file.id), 2),"
         " -(file.mtime_ns / 1000000000), :now FROM file"
         " JOIN docking ON docking.id = file.docking WHERE file.docking = :docking"
-        " AND file.state = 'verified' ON CONFLICT (destination, key) DO NOTHING",
+        " AND file.state IN ('verified', 'damaged') ON CONFLICT DO NOTHING",
         {"destination": destination, "docking": docking, "now": stamp(at.utc)},
     )
 

@@ -6,7 +6,7 @@ apart from a disk that does not give it: only the first says that evidence is mi
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -75,6 +75,27 @@ ends the sending.
 def unheard(count: int) -> None:
     """Hear nothing."""
     del count
+
+
+Keep = Callable[[int, bytes], None]
+"""Called with each piece that is fetched of an object, and where in it that begins.
+
+A piece may come again: then what came before it counts no more. Whether all of them
+are the object, only its digest tells.
+"""
+
+
+def unkept(offset: int, piece: bytes) -> None:
+    """Keep nothing."""
+    del offset, piece
+
+
+def kept(keep: Keep, pieces: Iterable[bytes], offset: int = 0) -> Iterator[bytes]:
+    """Yield pieces, and have each kept."""
+    for piece in pieces:
+        keep(offset, piece)
+        offset += len(piece)
+        yield piece
 
 
 def each(*hearers: Moved) -> Moved:

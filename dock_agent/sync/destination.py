@@ -24,7 +24,7 @@ import msgspec
 from dock_agent.clock import unstamp
 from dock_agent.recording import CameraId, Digest, DockingId, Proof
 from dock_agent.store.recordings import NewRecording
-from dock_agent.sync.content import Content, Moved, unheard
+from dock_agent.sync.content import Content, Keep, Moved, unheard, unkept
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ class Object:
     """One object to send: our bytes become `key` over there.
 
     `parts` are SHA-256s of PART_SIZE bytes each, taken when it was offloaded.
-    `moved` hears of all bytes that move for it, in either direction.
+    `moved` hears of all bytes that move for it, in either direction; `keep` is given
+    those that `confirm` fetches.
     """
 
     key: str
@@ -75,6 +76,7 @@ class Object:
     parts: tuple[Digest, ...]
     about: About
     moved: Moved = unheard
+    keep: Keep = unkept
 
 
 @dataclass(frozen=True, slots=True)

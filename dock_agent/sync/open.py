@@ -141,6 +141,6 @@ def worker(
     }
     network = Network(costly=config.sync.metered_interfaces)
     lanes = open_lanes(config, clock, known, wait)
-    made = Worker(config.vault_path, lanes, clock, network, stop)
+    made = Worker(config.vault_path, lanes, clock, network, stop, config.fetched_path)
     made.begin(conn, {DestinationName(d.name): d.kind for d in config.destinations})
     return made

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dock_agent.clock import Clock, ulid
 from dock_agent.errors import DockError, SyncError
-from dock_agent.recording import DestinationName
+from dock_agent.recording import DestinationName, TransferId
 from dock_agent.store import backlog, configured, destinations, transfers
 from dock_agent.store.db import transaction
 from dock_agent.store.destinations import DestinationRow
@@ -32,6 +32,7 @@ from dock_agent.sync.carry import (
 )
 from dock_agent.sync.contact import Contact
 from dock_agent.sync.content import unheard
+from dock_agent.sync.fetch import Fetcher
 from dock_agent.sync.lane import Lane
 from dock_agent.sync.policy import LEASE, resting
 from dock_agent.sync.reconcile import Reconciler
@@ -66,16 +67,21 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Sends for every destination that the configuration names."""
+    """Sends for every destination that the configuration names.
+
+    `fetched` is where what rotted in the vault is fetched back to; None: nowhere.
+    """
 
     vault: Path
     lanes: Mapping[DestinationName, Lane]
     clock: Clock
     network: Network = field(default_factory=Network)
     stop: threading.Event = field(default_factory=threading.Event)
+    fetched: Path | None = None
     contact: Contact = field(init=False)
     carrier: Carrier = field(init=False)
     filled: dict[DestinationName, int] = field(default_factory=dict, init=False)
+    asked: dict[TransferId, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         contact = Contact(self.clock)
@@ -171,6 +177,7 @@ class Worker:
                 confirmed += outcome is Outcome.CONFIRMED
                 show(confirmed)
             self._witness(conn, name)
+            self._fetch(conn, name)
         left = backlog.waiting(conn)
         return Summary(confirmed, left.count - left.refused, left.refused)
 
@@ -229,6 +236,7 @@ class Worker:
         if self._is_to_wait(destinations.get(conn, name)):
             return
         self._witness(conn, name)
+        self._fetch(conn, name)
         reconciler = Reconciler(self.vault, self.clock, self._go_on)
         self._ask(conn, name, reconciler.look)
 
@@ -237,6 +245,13 @@ class Worker:
         if not self._is_to_wait(destinations.get(conn, name)):
             witnessing = Witnessing(self.vault, self.clock, self._go_on)
             self._ask(conn, name, witnessing.send)
+
+    def _fetch(self, conn: sqlite3.Connection, name: DestinationName) -> None:
+        """Fetch back what rotted here, if it is there."""
+        if self.fetched and not self._is_to_wait(destinations.get(conn, name)):
+            parts = self.vault, self.fetched, self.clock, self._go_on
+            fetcher = Fetcher(*parts, self.asked)
+            self._ask(conn, name, fetcher.fetch)
 
     def _ask(
         self,

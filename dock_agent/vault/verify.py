@@ -7,7 +7,8 @@ listed, an inventory that says something else, a custody line that was cut out.
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,6 +22,7 @@ from dock_agent.vault.bag import HELD
 from dock_agent.vault.disk import Disk
 
 SETTLED = {FileState.VERIFIED, FileState.HELD, FileState.SKIPPED}
+LANES = 2  # files that are read at a time
 HELD_LIST = f"data/{HELD}"
 
 
@@ -52,6 +54,22 @@ def verify_bag(disk: Disk, bag: Path, docking: DockingId, key: PublicKey) -> Res
     except OSError as error:
         check.result.fail(docking, f"cannot be read: {error.strerror}")
     return check.result
+
+
+def digests(disk: Disk, paths: Sequence[Path]) -> Iterator[Digest | OSError]:
+    """Yield the digest of each file, read from the medium, or why there is none.
+
+    Some are read at a time: while one is hashed the disk brings another.
+    """
+
+    def digest(path: Path) -> Digest | OSError:
+        try:
+            return disk.reread(path).digest
+        except OSError as error:
+            return error
+
+    with ThreadPoolExecutor(LANES) as pool:
+        yield from pool.map(digest, paths)
 
 
 class _Check:
@@ -119,17 +137,16 @@ class _Check:
             return {}
 
     def _payload(self, payload: Mapping[str, Digest], there: set[str]) -> None:
-        for name, digest in payload.items():
-            if name not in there:
-                self.result.fail(name, "is missing")
-                continue
+        for name in sorted(payload.keys() - there):
+            self.result.fail(name, "is missing")
+        read = [name for name in payload if name in there]
+        paths = [self._bag / name for name in read]
+        for name, found in zip(read, digests(self._disk, paths), strict=True):
+            digest = payload[name]
             self.result.checked += 1
-            try:
-                found = self._disk.reread(self._bag / name).digest
-            except OSError as error:
-                self.result.fail(name, f"cannot be read: {error.strerror}")
-                continue
-            if found == digest:
+            if isinstance(found, OSError):
+                self.result.fail(name, f"cannot be read: {found.strerror}")
+            elif found == digest:
                 self.result.ok += 1
             else:
                 self.result.fail(name, f"is {found}, should be {digest}")

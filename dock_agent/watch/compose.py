@@ -13,7 +13,7 @@ from dock_agent.bays.machine import Bay
 from dock_agent.clock import Instant, stamp
 from dock_agent.config import Config
 from dock_agent.recording import BayName, BayState, Colour
-from dock_agent.store import backlog, checkpoints, destinations, files, views
+from dock_agent.store import alerts, backlog, checkpoints, destinations, files, views
 from dock_agent.store.db import reading
 from dock_agent.watch.eta import Pace
 from dock_agent.watch.links import link
@@ -111,6 +111,7 @@ def _status(
         vault=room,
         owed=tuple(_owed(row) for row in views.owed(conn)),
         alarms=tuple(checkpoints.alarms(conn)),
+        alerts=tuple(alerts.lines(conn, at.utc)),
     )
 
 

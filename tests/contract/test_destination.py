@@ -6,6 +6,7 @@ Each has a judge of its own (`support.places`): what it finds is what is there.
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,24 @@ def test_an_object_of_any_size_arrives_whole_and_is_confirmed(
     assert told.digest == sent.digest
     assert done.sent == size
     assert sha256(place.found(sent.key) or b"") == sent.digest
+
+
+@pytest.mark.parametrize("size", [0, SHORT, LONG])
+def test_the_bytes_that_prove_an_object_can_be_kept(
+    place: Place, tmp_path: Path, size: int
+) -> None:
+    sent, came = item(tmp_path, size), bytearray()
+    done = place.destination.send(sent, Progress(), Memory())
+
+    def keep(offset: int, piece: bytes) -> None:
+        came[offset:] = piece
+
+    with closing(place.again()) as later:
+        told = later.confirm(replace(sent, keep=keep), done)
+
+    assert told is not None
+    assert told.proof is Proof.READ_BACK
+    assert sha256(bytes(came)) == sent.digest
 
 
 @pytest.mark.parametrize("size", [0, SHORT, LONG])

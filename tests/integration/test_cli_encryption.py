@@ -154,3 +154,22 @@ def test_the_log_says_to_whom(here: Site, camera: str) -> None:
 
     told = [json.loads(line)["encrypted"]["recipients"] for line in lines]
     assert told == [[recipient("default").id]] * len(SIZES)
+
+
+def test_what_is_encrypted_is_read_again_and_fetched_back_as_it_was(
+    here: Site, camera: str
+) -> None:
+    done = here.agent("import", camera, *IMPORT).json
+    here.agent("sync", "--once")
+    sound = here.agent("scrub", "--all", "--json")
+    clip = next(Path(done["bag"]).rglob("1.MP4.enc"))
+    was = clip.read_bytes()
+    clip.chmod(0o600)
+    clip.write_bytes(was[:-1] + bytes([was[-1] ^ 1]))
+
+    found = here.agent("scrub", "--all", "--json")
+    here.agent("sync", "--once")
+    healed = here.agent("scrub", "--all", "--json")
+
+    assert (sound.code, found.code, healed.code) == (0, 20, 0), healed
+    assert clip.read_bytes() == was

@@ -246,6 +246,19 @@ def test_a_log_that_differs_is_said_at_the_station_and_to_nobody_else(
     assert afar["alarms"] == []
 
 
+def test_a_copy_that_rotted_is_said_at_the_station_and_to_nobody_else(
+    client: FlaskClient, config: Config
+) -> None:
+    alert = "vault: dockings/d/data/1.MP4 has other bytes than it had."
+    seen = msgspec.structs.replace(status([ready("1")]), alerts=(alert,))
+    show(config, seen)
+
+    assert alert in client.get("/it").text
+    assert client.get("/api/v1/status").get_json()["alerts"] == [alert]
+    afar = client.get("/api/v1/status", environ_overrides=AFAR).get_json()
+    assert afar["alerts"] == []
+
+
 def test_health_is_that_of_the_agent(
     client: FlaskClient, config: Config, clock: StillClock
 ) -> None:

@@ -24,6 +24,7 @@ from dock_agent.sync.axis.proof import Findings, find_out
 from dock_agent.sync.axis.rejected import Rejects
 from dock_agent.sync.axis.shelf import Shelf
 from dock_agent.sync.axis.upload import Upload, called
+from dock_agent.sync.content import kept
 from dock_agent.sync.destination import (
     NOTHING_KNOWN,
     Capabilities,
@@ -190,7 +191,7 @@ class Axis:
                 raise meant(answer, f"reading {called(spot)} back")
             if answer.status != OK:
                 return None
-            if not is_whole(item, incoming.pieces):
+            if not is_whole(item, kept(item.keep, incoming.pieces)):
                 return Confirmation(Proof.NONE, item.digest)
             etag = plain(answer.headers.get("etag", ""))
             return _proof(Proof.READ_BACK, item, etag, spot)

@@ -28,6 +28,7 @@ from dock_agent.errors import (
     Unreachable,
 )
 from dock_agent.recording import Digest, Proof, ReadBack
+from dock_agent.sync.content import FileContent, unkept
 from dock_agent.sync.destination import (
     NOTHING_KNOWN,
     Capabilities,
@@ -141,10 +142,20 @@ class Directory:
                 return None
             self._make_lasting(target)
             found = self._read_back(item, target)
+            if found is not None and item.keep is not unkept:
+                self._keep(item, target)
             if found is None or found.digest != item.digest:
                 return None
             proof = self._proof(item, found)
         return Confirmation(proof, item.digest)
+
+    @staticmethod
+    def _keep(item: Object, target: Path) -> None:
+        at = 0
+        for piece in FileContent(target).blocks(0, item.size):
+            item.moved(len(piece))
+            item.keep(at, piece)
+            at += len(piece)
 
     def look(self, item: Object, done: Progress) -> Look | None:
         del done

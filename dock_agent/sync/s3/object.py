@@ -73,7 +73,7 @@ def read_back(client: Client, key: str, item: Object, found: Entry) -> ReadBack 
     """
     if found.size not in {None, item.size}:
         return None
-    reading = _Reading(client, key, found, item.size, Heard(item.moved))
+    reading = _Reading(client, key, found, item, Heard(item.moved))
     stuck, best = 0, 0
     while not reading.over:
         try:
@@ -94,7 +94,7 @@ class _Reading:
     client: Client
     key: str
     found: Entry
-    size: int
+    item: Object
     moved: Heard
     at: int = 0
     over: bool = False
@@ -105,18 +105,19 @@ class _Reading:
         """Read from where it is to the end."""
         only = {"if-match": f'"{self.found.etag}"'} if self.at else {}
         with self.client.read(self.key, only, self.moved, self.at) as got:
-            if self._tied(got) not in {None, self.size}:
+            if self._tied(got) not in {None, self.item.size}:
                 self.over = True  # it is as long as another
                 return
             for piece in got.pieces:
+                self.item.keep(self.at, piece)
                 self.whole.update(piece)
                 self.at += len(piece)
-                if self.at > self.size:
+                if self.at > self.item.size:
                     break
-        if self.at < self.size:
+        if self.at < self.item.size:
             raise Unreachable(f"{self.key}: it broke off while it was read back")
         self.over = True
-        if self.at == self.size:
+        if self.at == self.item.size:
             digest = Digest(self.whole.hexdigest())
             self.result = ReadBack(digest, self.found.etag, self.found.version)
 
@@ -133,9 +134,9 @@ class _Reading:
         if got.offset == 0:
             self.at, self.whole = 0, hashlib.sha256()
             return here.size
-        if not _continues(answer, self.at, self.size):
+        if not _continues(answer, self.at, self.item.size):
             raise NotTaken(f"{doing}: other bytes came than were asked for")
-        return self.size
+        return self.item.size
 
 
 def _continues(answer: Answer, at: int, size: int) -> bool:

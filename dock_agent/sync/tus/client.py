@@ -9,7 +9,6 @@ from urllib.parse import quote, urljoin
 
 from dock_agent.errors import Barred, Busy, Full, NotTaken, Portal, Unreachable
 from dock_agent.recording import Digest
-from dock_agent.sync.content import Moved
 from dock_agent.sync.destination import Object
 from dock_agent.sync.transport.client import (
     INTERCEPTED,
@@ -174,7 +173,7 @@ class Client:
 
         A link that breaks off is gone on with, as long as each try gets further.
         """
-        reading = _Reading(item.size, item.moved)
+        reading = _Reading(item)
         while True:
             before = reading.count
             try:
@@ -210,14 +209,14 @@ class Client:
 class _Reading:
     """How far an object was read back, over several answers."""
 
-    def __init__(self, size: int, moved: Moved) -> None:
-        self._size, self._moved = size, moved
+    def __init__(self, item: Object) -> None:
+        self._item = item
         self._whole, self.count, self._etag = hashlib.sha256(), 0, ""
         self.ended = False  # whether it was our own side that ended it
 
     def heard(self, count: int) -> None:
         self.ended = True
-        self._moved(count)
+        self._item.moved(count)
         self.ended = False
 
     def begin(self, offset: int, etag: str) -> None:
@@ -232,9 +231,10 @@ class _Reading:
 
     def took(self, piece: bytes) -> bool:
         """Hash a piece; whether there may be more."""
+        self._item.keep(self.count, piece)
         self._whole.update(piece)
         self.count += len(piece)
-        return self.count <= self._size
+        return self.count <= self._item.size
 
     @property
     def digest(self) -> Digest:

@@ -34,7 +34,9 @@ def test_each_move_of_a_docking_has_a_sentence(kind: str) -> None:
     assert kind in SENTENCES
 
 
-@pytest.mark.parametrize("kind", ["verified", "held", "missed", "quarantined"])
+@pytest.mark.parametrize(
+    "kind", ["verified", "held", "missed", "quarantined", "damaged"]
+)
 def test_each_end_of_a_file_has_a_sentence(kind: str) -> None:
     assert FileState(kind).value in SENTENCES
 
