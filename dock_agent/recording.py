@@ -71,6 +71,7 @@ class FileState(StrEnum):
     SKIPPED = "skipped"  # not a regular file: recorded, never followed
     MISSED = "missed"  # it could not be copied in this docking
     QUARANTINED = "quarantined"  # kept because something is wrong
+    EXPIRED = "expired"  # our copy went after its time: the destinations have theirs
 
 
 class Policy(StrEnum):
@@ -98,6 +99,13 @@ class EraseState(StrEnum):
     ERASED = "erased"  # a fresh look right after did not find it
     KEPT = "kept"  # it is still there
     GONE = "gone"  # it was no longer found, at a later docking or without our doing
+
+
+class ExpiryState(StrEnum):
+    """The vault's own copy of one file, once it was to go."""
+
+    INTENDED = "intended"  # it may be gone
+    GONE = "gone"  # its name is gone, durably
 
 
 class TransferState(StrEnum):

@@ -79,6 +79,8 @@ PURE = (
     "sync.transfer",
     "sync.tus.words",
     "vault.layout",
+    "vault.retention",
+    "vault.terms",
     "watch.eta",
     "watch.links",
     "watch.spoken",
