@@ -41,6 +41,12 @@ class NoSuchFile(ConfigError):
     hint = "`dock-agent recordings --json` names each file's id."
 
 
+class NoSuchRecording(ConfigError):
+    """No recording has this id."""
+
+    hint = "`dock-agent recordings --json` names each recording's id."
+
+
 class NeedsALook(ConfigError):
     """This machine is not yet what a station needs."""
 

@@ -26,13 +26,13 @@ LAYERS = (
     {"vault"},
     {"bays", "cameras", "media"},
     {"offload", "sync", "export"},
-    {"watch", "away", "verifying", "keys", "encryption"},
+    {"watch", "away", "verifying", "keys", "encryption", "retaining"},
     {"simulated"},
     {"station"},
     {"agent", "deriving", "story", "examine"},
     {"opened"},
     {"run"},
-    {"demo", "imaging", "importing", "rebuilding", "rebuilt_rows"},
+    {"demo", "expiring", "imaging", "importing", "rebuilding", "rebuilt_rows"},
     {"cli"},
 )
 STRANGERS = ({"offload", "sync"}, {"offload", "export"}, {"sync", "export"})

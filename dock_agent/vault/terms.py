@@ -43,7 +43,7 @@ def terms(facts: Mapping[str, Any]) -> Terms:
 
 def stricter(one: Terms, other: Terms) -> Terms:
     """Return what keeps all that either of them keeps."""
-    days = {name: _longer(one, other, name) for name in one.days | other.days}
+    days = {name: _longer(one, other, name) for name in {*one.days, *other.days}}
     return Terms(
         one.expire and other.expire,
         min(one.erase, other.erase, key=STRICTEST.index),
