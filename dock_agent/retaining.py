@@ -108,6 +108,11 @@ def enforce(conn: sqlite3.Connection, config: Config, at: Instant) -> Terms:
     return now
 
 
+def waits(config: Config, now: Terms) -> list[str]:
+    """Return what the configuration asks for and only an approval brings."""
+    return loosened(now, wanted(config))
+
+
 def station(conn: sqlite3.Connection, disk: Disk, root: Path, at: Instant) -> Station:
     """Return what speaks against the whole station. Raises `VaultUnusable`."""
     return Station(

@@ -72,6 +72,12 @@ def approve(
     return holds
 
 
+@writer
+def restore(conn: sqlite3.Connection, facts: Mapping[str, Any]) -> None:
+    """Write the terms that were in force; the log tells of them already."""
+    _set(conn, facts)
+
+
 def _set(conn: sqlite3.Connection, facts: Mapping[str, Any]) -> None:
     conn.execute(
         "INSERT INTO station (key, value) VALUES (?, ?)"
