@@ -1,4 +1,4 @@
-"""How one file moves while its camera is offloaded: a table."""
+"""How one file moves while its camera is offloaded, and when its time is over."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -15,6 +15,8 @@ class FileMove(StrEnum):
     PASSED_OVER = "passed over"  # not a regular file
     GIVEN_UP = "given up"  # this docking will not have it
     DOUBTED = "doubted"  # its bytes are not what was recorded
+    OUTLIVED = "outlived"  # its time is over, and every destination proved its copy
+    STAYED = "stayed"  # it was to expire, and is still there
 
 
 _S, _M = FileState, FileMove
@@ -25,6 +27,8 @@ MOVES: Mapping[tuple[FileState, FileMove], FileState] = {
     (_S.LISTED, _M.GIVEN_UP): _S.MISSED,
     (_S.PROVEN, _M.NAMED): _S.VERIFIED,
     (_S.PROVEN, _M.GIVEN_UP): _S.MISSED,
+    (_S.VERIFIED, _M.OUTLIVED): _S.EXPIRED,
+    (_S.EXPIRED, _M.STAYED): _S.VERIFIED,
     **{(s, _M.DOUBTED): _S.QUARANTINED for s in (_S.LISTED, _S.PROVEN, _S.VERIFIED)},
 }
 
