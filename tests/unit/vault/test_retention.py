@@ -60,69 +60,69 @@ COPY = Copy(
 )
 AT = Instant(NOW, 10**15, "boot", trusted=True)
 
-rule_says_no = st.sampled_from(
-    [
-        replace(RULE, terms=replace(TERMS, expire=False)),
-        replace(RULE, terms=replace(TERMS, days={})),
-        replace(RULE, terms=replace(TERMS, days={"traffic": 32})),
-        replace(RULE, terms=replace(TERMS, days={"traffic": None})),
-        replace(RULE, destinations=frozenset[DestinationName]()),
-        replace(RULE, destinations=frozenset({MAIN, SECOND, NEW})),
-    ]
+RULES = (
+    replace(RULE, terms=replace(TERMS, expire=False)),
+    replace(RULE, terms=replace(TERMS, days={})),
+    replace(RULE, terms=replace(TERMS, days={"traffic": 32})),
+    replace(RULE, terms=replace(TERMS, days={"traffic": None})),
+    replace(RULE, destinations=frozenset[DestinationName]()),
+    replace(RULE, destinations=frozenset({MAIN, SECOND, NEW})),
 )
-station_says_no = st.sampled_from(
-    [
-        replace(STATION, doubt="it is not synchronised"),
-        replace(STATION, behind="the database is older"),
-        replace(STATION, alarms=("station",)),
-        replace(STATION, now=NOW.replace(year=1996)),
-        replace(STATION, now=NOW.replace(year=2024)),
-        replace(STATION, now=NOW.replace(year=2100)),
-        replace(STATION, now=NOW - timedelta(days=32)),  # before the seal
-        replace(STATION, now=NOW - timedelta(days=2)),  # not yet
-    ]
+STATIONS = (
+    replace(STATION, doubt="it is not synchronised"),
+    replace(STATION, behind="the database is older"),
+    replace(STATION, alarms=("station",)),
+    replace(STATION, now=NOW.replace(year=1996)),
+    replace(STATION, now=NOW.replace(year=2024)),
+    replace(STATION, now=NOW.replace(year=2100)),
+    replace(STATION, now=NOW - timedelta(days=32)),  # before the seal
+    replace(STATION, now=NOW - timedelta(days=2)),  # not yet
 )
-use_says_no = st.sampled_from(
-    [
-        replace(USE, category=UNCLASSIFIED),
-        replace(USE, category="case"),
-        replace(USE, category="arrest"),
-        replace(USE, category="nobody knows it"),
-        replace(USE, complete=False),
-        replace(USE, complete=None),
-        replace(USE, sealed_at=None),
-        replace(USE, sealed_at=NOW + timedelta(seconds=1)),
-        replace(USE, sealed_at=NOW - timedelta(days=29)),
-        replace(USE, trusted=False),
-        replace(USE, start=NOW - timedelta(days=29)),
-        replace(USE, start=datetime(9999, 12, 31, tzinfo=UTC)),
-        replace(USE, classified_at=None),
-        replace(USE, classified_at=NOW - GRACE + timedelta(seconds=1)),
-        replace(USE, classified_at=NOW + timedelta(days=1)),
-        replace(USE, quarantined=True),
-        *(replace(USE, state=s) for s in DockingState if s != DockingState.SEALED),
-    ]
+USES = (
+    replace(USE, category=UNCLASSIFIED),
+    replace(USE, category="case"),
+    replace(USE, category="arrest"),
+    replace(USE, category="nobody knows it"),
+    replace(USE, complete=False),
+    replace(USE, complete=None),
+    replace(USE, sealed_at=None),
+    replace(USE, sealed_at=NOW + timedelta(seconds=1)),
+    replace(USE, sealed_at=NOW - timedelta(days=29)),
+    replace(USE, trusted=False),
+    replace(USE, start=NOW - timedelta(days=29)),
+    replace(USE, start=datetime(9999, 12, 31, tzinfo=UTC)),
+    replace(USE, classified_at=None),
+    replace(USE, classified_at=NOW - GRACE + timedelta(seconds=1)),
+    replace(USE, classified_at=NOW + timedelta(days=1)),
+    replace(USE, quarantined=True),
+    *(replace(USE, state=s) for s in DockingState if s != DockingState.SEALED),
 )
+COPIES = (
+    *(replace(COPY, state=s) for s in FileState if s != FileState.VERIFIED),
+    replace(COPY, digest=None),
+    replace(COPY, there=None),
+    replace(COPY, there=4999),
+    replace(COPY, on_hold=True),
+    replace(COPY, uses=()),
+    replace(COPY, proofs={}),
+    replace(COPY, proofs={MAIN: Proof.READ_BACK}),
+    replace(COPY, proofs=PROVED | {SECOND: Proof.CACHED}),
+    replace(COPY, proofs=PROVED | {MAIN: Proof.NONE}),
+    replace(COPY, whole=frozenset({MAIN})),
+    replace(COPY, whole=frozenset()),
+)
+WRONG = (
+    *((rule, STATION, COPY) for rule in RULES),
+    *((RULE, station, COPY) for station in STATIONS),
+    *((RULE, STATION, copy) for copy in COPIES),
+    *((RULE, STATION, replace(COPY, uses=(USE, use, USE))) for use in USES),
+)
+rule_says_no, station_says_no = st.sampled_from(RULES), st.sampled_from(STATIONS)
 copy_says_no = st.one_of(
-    st.sampled_from(
-        [
-            *(replace(COPY, state=s) for s in FileState if s != FileState.VERIFIED),
-            replace(COPY, digest=None),
-            replace(COPY, there=None),
-            replace(COPY, there=4999),
-            replace(COPY, on_hold=True),
-            replace(COPY, uses=()),
-            replace(COPY, proofs={}),
-            replace(COPY, proofs={MAIN: Proof.READ_BACK}),
-            replace(COPY, proofs=PROVED | {SECOND: Proof.CACHED}),
-            replace(COPY, proofs=PROVED | {MAIN: Proof.NONE}),
-            replace(COPY, whole=frozenset({MAIN})),
-            replace(COPY, whole=frozenset()),
-        ]
-    ),
+    st.sampled_from(COPIES),
     st.builds(
         lambda wrong, first, last: replace(COPY, uses=(*first, wrong, *last)),
-        use_says_no,
+        st.sampled_from(USES),
         st.lists(st.just(USE), max_size=2),
         st.lists(st.just(USE), max_size=2),
     ),
@@ -134,12 +134,19 @@ def test_what_is_proved_classified_and_past_its_time_may_go() -> None:
     assert unproved(RULE, PROVED) is None
 
 
+@pytest.mark.parametrize(("rule", "station", "copy"), WRONG)
+def test_each_single_condition_that_fails_keeps_the_copy(
+    rule: Rule, station: Station, copy: Copy
+) -> None:
+    assert objection(rule, station, copy) is not None
+
+
 @given(
     rule=st.one_of(st.just(RULE), rule_says_no),
     station=st.one_of(st.just(STATION), station_says_no),
     copy=st.one_of(st.just(COPY), copy_says_no),
 )
-def test_any_single_condition_that_fails_keeps_the_copy(
+def test_any_number_of_conditions_that_fail_keep_the_copy(
     rule: Rule, station: Station, copy: Copy
 ) -> None:
     sound = (rule, station, copy) == (RULE, STATION, COPY)
@@ -190,7 +197,10 @@ def test_a_clock_that_was_set_by_thirty_years_is_doubted(years: int) -> None:
 def test_a_clock_that_nobody_vouches_for_is_doubted() -> None:
     hour = replace_time(AT, timedelta(hours=-1))
 
+    later = replace(AT, utc=NOW + timedelta(seconds=1), boot="another")
+
     assert doubt(replace(AT, trusted=False), [hour]) is not None
+    assert doubt(AT, [hour, later]) is not None
     assert doubt(AT, []) is not None
     assert doubt(AT, [replace(hour, boot="another")]) is not None
     assert doubt(AT, [replace(hour, trusted=False)]) is not None
