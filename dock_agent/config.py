@@ -18,11 +18,13 @@ from dock_agent.config_faults import UNIX, faults
 from dock_agent.config_tables import (
     Bay,
     Cameras,
+    Category,
     Destination,
     Encryption,
     Keys,
     Offload,
     Release,
+    Retention,
     Station,
     Store,
     Sync,
@@ -37,12 +39,14 @@ from dock_agent.recording import BayName, DestinationName
 __all__ = [
     "Bay",
     "Cameras",
+    "Category",
     "Config",
     "Destination",
     "Encryption",
     "Keys",
     "Offload",
     "Release",
+    "Retention",
     "Station",
     "Store",
     "Sync",
@@ -68,6 +72,8 @@ class Config(Table, frozen=True):
     bays: tuple[Bay, ...] = ()
     destinations: tuple[Destination, ...] = ()
     release: Release = Release()
+    retention: Retention = Retention()
+    categories: tuple[Category, ...] = ()
     cameras: Cameras = Cameras()
     offload: Offload = Offload()
     sync: Sync = Sync()
@@ -182,7 +188,7 @@ def _explain(message: str) -> str:
 
 
 def _keys(where: str) -> list[str]:
-    lists = {"bays": Bay, "destinations": Destination}
+    lists = {"bays": Bay, "destinations": Destination, "categories": Category}
     tables = Config.__annotations__ | lists
     kind = tables.get(where.split("[", maxsplit=1)[0].split(".", maxsplit=1)[0], Config)
     return list(getattr(kind, "__struct_fields__", ()))

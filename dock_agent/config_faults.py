@@ -30,6 +30,7 @@ def faults(config: "Config") -> Iterator[str]:
         if (bay.port is None) == (bay.folder is None):
             yield f"bay `{bay.name}` needs a port or a folder"
     yield from _erase(config)
+    yield from _categories(config)
     for destination in config.destinations:
         for fault in _destination(destination):
             yield f"destination `{destination.name}` {fault}"
@@ -47,6 +48,17 @@ def _erase(config: "Config") -> Iterator[str]:
         )
     if wish == "after_confirmed" and not config.destinations:
         yield f'erase = "{wish}" needs a destination that confirms'
+
+
+def _categories(config: "Config") -> Iterator[str]:
+    yield from _twice("category", [category.name for category in config.categories])
+    for category in config.categories:
+        if (category.keep_days is None) == (category.keep is None):
+            yield f'category `{category.name}` needs `keep_days` or keep = "forever"'
+        if (category.name, category.keep) == ("unclassified", None):
+            yield "category `unclassified` is what nobody classified: it is kept"
+    if config.retention.expire and not config.destinations:
+        yield "[retention] expire needs a destination that has the copies"
 
 
 def _zone(config: "Config") -> Iterator[str]:

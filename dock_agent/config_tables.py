@@ -197,6 +197,33 @@ class Release(Table, frozen=True):
     ] = "never"
 
 
+class Retention(Table, frozen=True):
+    """Whether the vault's own copies go after their time. Two people approve it."""
+
+    expire: Annotated[
+        bool, Meta(description="copies past the days of their category may go")
+    ] = False
+
+
+class Category(Table, frozen=True):
+    """A kind of recording, and how long it is kept. What has none is kept for ever."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
+            description="your word for it: small letters, digits, hyphens",
+        ),
+    ]
+    keep_days: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="days from the seal, 1 or more; or say `keep`"),
+    ] = None
+    keep: Annotated[
+        Literal["forever"] | None, Meta(description="instead of days: never goes")
+    ] = None
+
+
 class Cameras(Table, frozen=True):
     """Which models of cameras are known, besides those that come with the program."""
 

@@ -41,6 +41,12 @@ class NoSuchFile(ConfigError):
     hint = "`dock-agent recordings --json` names each file's id."
 
 
+class NoSuchRecording(ConfigError):
+    """No recording has this id."""
+
+    hint = "`dock-agent recordings --json` names each recording's id."
+
+
 class NeedsALook(ConfigError):
     """This machine is not yet what a station needs."""
 
@@ -124,15 +130,6 @@ class NoDatabase(StoreError):
     """The station's database is not there."""
 
     hint = "The agent makes it when it first starts; is [store] path the right one?"
-
-
-class StoreLost(StoreError):
-    """The station's database is gone, and its vault has a custody log."""
-
-    hint = (
-        "`dock-agent rebuild` makes it anew. Where that cannot be, move `custody` out"
-        " of the vault and keep it: then the agent begins another one."
-    )
 
 
 class StoreOutOfReach(StoreError):

@@ -14,7 +14,7 @@ from dock_agent import encryption
 from dock_agent.clock import Clock
 from dock_agent.config import Config
 from dock_agent.custody.chain import Event
-from dock_agent.errors import StoreError, StoreLost, StoreOutOfReach
+from dock_agent.errors import StoreError, StoreOutOfReach
 from dock_agent.keys import signing_key
 from dock_agent.offload.recover import recover
 from dock_agent.recording import DestinationName
@@ -27,6 +27,15 @@ from dock_agent.vault.probe import require_medium
 from dock_agent.vault.real import RealDisk
 
 log = logging.getLogger(__name__)
+
+
+class StoreLost(StoreError):
+    """The station's database is gone, and its vault has a custody log."""
+
+    hint = (
+        "`dock-agent rebuild` makes it anew. Where that cannot be, move `custody` out"
+        " of the vault and keep it: then the agent begins another one."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,7 @@ class _Work:
         }
         with transaction(self._conn) as conn:
             rows.holds(conn)
+            rows.terms(conn)
             custody.append(conn, Event("rebuilt", facts=facts), at)
         return Rebuilt(
             dockings=rows.dockings,

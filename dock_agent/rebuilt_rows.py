@@ -27,7 +27,7 @@ from dock_agent.recording import (
     FileState,
     RecordingId,
 )
-from dock_agent.store import files, recordings, restore, transfers
+from dock_agent.store import approvals, files, recordings, restore, transfers
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Docking
 from dock_agent.store.file import told_encrypted
@@ -84,6 +84,7 @@ class Rows:
         if sealed:
             wrong = self._checked(past, self.config.vault_path / bag)
         told = self._told(past, bag, trusted=sealed and "" not in wrong)
+        self._gone(past, told, bag)
         if not sealed:
             wrong = self._reread(told, bag)
         if "" in wrong:
@@ -105,12 +106,27 @@ class Rows:
         with transaction(self.conn):
             restore.docking(self.conn, row, past.opened)
             self._files(row, told, wrong)
+            for name, category in past.categories.items():
+                restore.category(self.conn, past.id, name, category)
         self.dockings += not wrong
 
     def holds(self, conn: sqlite3.Connection) -> None:
         """Write every order that stands."""
         for ident, order in self.known.holds.items():
             restore.hold(conn, Hold(ident, order.by, order.why), order.at)
+
+    def terms(self, conn: sqlite3.Connection) -> None:
+        """Write the terms of retention that were in force."""
+        if self.known.terms is not None:
+            approvals.restore(conn, self.known.terms)
+
+    def _gone(self, past: Past, told: list[Told], bag: PurePosixPath) -> None:
+        """Say of each copy that was to expire, and is not there, that it did."""
+        data = self.config.vault_path / bag / "data"
+        for one in told:
+            absent = not self.disk.exists(data / one["file"])
+            if one["file"] in past.expired and absent:
+                one["state"] = FileState.EXPIRED.value
 
     def _checked(self, past: Past, bag: Path) -> dict[str, str]:
         """Read a sealed bag from the medium; return what is wrong, by stored name.
@@ -125,7 +141,7 @@ class Rows:
         wrong: dict[str, str] = {}
         if hashlib.sha256(signed).hexdigest() != past.signed or key.id != past.key:
             wrong[""] = "its bag is not the one that was sealed"
-        for failure in verify_bag(self.disk, bag, past.id, key).failed:
+        for failure in verify_bag(self.disk, bag, past.id, key, past.expired).failed:
             name = failure.id.removeprefix("data/")
             where = name if name != failure.id else ""
             wrong[where] = failure.reason if where else f"{name}: {failure.reason}"
@@ -163,6 +179,8 @@ class Rows:
             old = self._file(one, wrong.get(one["file"]), group)
             ident = restore.file(self.conn, docking.id, old)
             self.files += old.new.state is FileState.VERIFIED
+            if old.new.state is FileState.EXPIRED:
+                restore.expiry(self.conn, ident)
             if one["state"] == FileState.VERIFIED:
                 self._queue(docking, ident)
 

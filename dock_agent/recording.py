@@ -72,6 +72,7 @@ class FileState(StrEnum):
     MISSED = "missed"  # it could not be copied in this docking
     DAMAGED = "damaged"  # it was verified, and rotted since: no copy until it is healed
     QUARANTINED = "quarantined"  # kept because something is wrong
+    EXPIRED = "expired"  # our copy went after its time: the destinations have theirs
 
 
 class Policy(StrEnum):
@@ -99,6 +100,13 @@ class EraseState(StrEnum):
     ERASED = "erased"  # a fresh look right after did not find it
     KEPT = "kept"  # it is still there
     GONE = "gone"  # it was no longer found, at a later docking or without our doing
+
+
+class ExpiryState(StrEnum):
+    """The vault's own copy of one file, once it was to go."""
+
+    INTENDED = "intended"  # it may be gone
+    GONE = "gone"  # its name is gone, durably
 
 
 class TransferState(StrEnum):

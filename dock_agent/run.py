@@ -13,7 +13,7 @@ from functools import partial
 
 import msgspec
 
-from dock_agent import scrubbing
+from dock_agent import retaining, scrubbing
 from dock_agent.agent import Agent, Tools
 from dock_agent.bays.charge import PowerSupplies
 from dock_agent.bays.detector import Detector, Presence, Seen, Sighting
@@ -29,7 +29,7 @@ from dock_agent.offload.clerk import PATIENCE, Terms
 from dock_agent.offload.erase.parent import EraseTerms, ProcessEraser
 from dock_agent.offload.parent import Limits, ProcessOffloader
 from dock_agent.opened import Opened, opened
-from dock_agent.recording import BayName, Colour, Policy
+from dock_agent.recording import BayName, Colour
 from dock_agent.station import Station, Still
 from dock_agent.store import custody
 from dock_agent.store.db import transaction
@@ -104,14 +104,19 @@ def _agent(held: Opened, children: Children, still: Still) -> Agent:
         clock=clock,
         vault=config.vault_path,
         record=partial(_record, held, clock),
-        eraser=ProcessEraser(held.connect, held.sealer, _erase_terms(config), children),
+        eraser=ProcessEraser(held.connect, held.sealer, _erase_terms(held), children),
     )
     return Agent(tools, config.bay_names(), still)
 
 
-def _erase_terms(config: Config) -> EraseTerms:
+def _erase_terms(held: Opened) -> EraseTerms:
+    """Return them; what erases more than before waits for two people."""
+    config, at = held.config, held.sealer.clock.now()
+    now = retaining.enforce(held.conn, config, at)
+    for told in retaining.waits(config, now):
+        log.warning("not in force until two people approve it: %s", told)
     return EraseTerms(
-        Policy(config.release.erase),
+        now.erase,
         cached_vault=config.vault.cached == "accept",
         silence=config.offload.silence_s,
     )

@@ -18,7 +18,7 @@ from dock_agent.store.dockings import Docking
 from dock_agent.vault import journal
 from dock_agent.vault.real import RealDisk
 from dock_agent.vault.verify import Failure, Result, verify_bag
-from dock_agent.vault.verify_rows import verify_rows
+from dock_agent.vault.verify_rows import expired, verify_rows
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ def verify(
         for number, docking in enumerate(chosen, 1):
             bag = config.vault_path / docking.bag
             for part in (
-                verify_bag(disk, bag, docking.id, keys.of(bag)),
+                verify_bag(disk, bag, docking.id, keys.of(bag), expired(conn, docking)),
                 verify_rows(conn, disk, config.vault_path, docking, seen),
             ):
                 whole.checked += part.checked

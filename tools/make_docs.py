@@ -65,6 +65,8 @@ def configuration() -> str:
         "[bays]": config.Bay,
         "[destinations]": config.Destination,
         "release": config.Release,
+        "retention": config.Retention,
+        "[categories]": config.Category,
         "cameras": config.Cameras,
         "offload": config.Offload,
         "web": config.Web,

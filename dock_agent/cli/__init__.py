@@ -17,6 +17,7 @@ from dock_agent.errors import DockError
 
 COMMANDS = {
     "bays": "bays",
+    "category": "category",
     "check-config": "config",
     "demo": "demo",
     "destinations": "destinations",
@@ -27,6 +28,7 @@ COMMANDS = {
     "keys": "keys",
     "rebuild": "rebuild",
     "recordings": "evidence",
+    "retention": "retention",
     "run": "run",
     "scrub": "scrub",
     "status": "status",

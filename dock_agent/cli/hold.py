@@ -16,7 +16,7 @@ Command = Callable[..., Any]
 
 @click.group("hold")
 def hold_() -> None:
-    """Keep dockings: nothing of them is erased from a camera."""
+    """Keep dockings: nothing of them is erased or expires."""
 
 
 def _ordered(command: Command) -> Command:

@@ -10,6 +10,7 @@ from dock_agent.custody.chain import parse
 from dock_agent.recording import DockingId, DockingState
 
 STATES = frozenset(DockingState)
+TERMS = frozenset({"retention terms", "retention approved"})  # by two people, if so
 
 
 @dataclass(slots=True)
@@ -17,8 +18,9 @@ class Past:
     """One docking as the log tells of it.
 
     `verified` has the facts of each file that was, by its stored name; one that was
-    set aside later is no longer among them. `signed` is the SHA-256 of the tag
-    manifest, and `key` the id of its key, once it was sealed.
+    set aside later is no longer among them. `expired` are those whose copy went, or may
+    have; `categories` what each recording was put into, by its name. `signed` is the
+    SHA-256 of the tag manifest, and `key` the id of its key, once it was sealed.
     """
 
     id: DockingId
@@ -33,6 +35,17 @@ class Past:
     signed: str | None = None
     key: str | None = None
     verified: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    expired: set[str] = field(default_factory=set)
+    categories: dict[str, "Category"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """What a recording was put into, by whom, and when (RFC 3339 UTC)."""
+
+    name: str
+    by: str
+    at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,7 @@ class Memory:
     keys: set[str] = field(default_factory=set)
     pems: list[str] = field(default_factory=list)
     encryption: TurnedOn | None = None
+    terms: Mapping[str, Any] | None = None  # of retention, in force
 
     def hear(self, line: Mapping[str, Any]) -> None:
         """Learn from the next line."""
@@ -92,6 +106,8 @@ class Memory:
                 self.encryption = TurnedOn(facts["since"], known)
             case "encryption off":
                 self.encryption = None
+        if kind in TERMS and facts.get("holds", True):
+            self.terms = facts["terms"]
 
 
 def recall(lines: Iterable[str]) -> Memory:
@@ -118,6 +134,13 @@ def _learn(past: Past, line: Mapping[str, Any]) -> None:
     kind, facts = line["kind"], line["facts"]
     if kind == "verified":
         past.verified[facts["file"]] = facts
+    elif kind == "expire intended":
+        past.expired.add(facts["file"])
+    elif kind == "not expired":
+        past.expired.discard(facts["file"])
+    elif kind == "category set":
+        told = Category(facts["category"], line["actor"], line["at"])
+        past.categories[facts["recording"]] = told
     elif kind == "quarantined":
         past.verified.pop(facts["file"], None)
     elif kind in STATES:

@@ -1,4 +1,4 @@
-"""How one file moves while its camera is offloaded: a table."""
+"""How one file moves while its camera is offloaded, and when its time is over."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -17,6 +17,8 @@ class FileMove(StrEnum):
     DOUBTED = "doubted"  # its bytes are not what was recorded
     ROTTED = "rotted"  # the scrub found that it is not what was verified
     HEALED = "healed"  # put there again from a good copy, and read back
+    OUTLIVED = "outlived"  # its time is over, and every destination proved its copy
+    STAYED = "stayed"  # it was to expire, and is still there
 
 
 _S, _M = FileState, FileMove
@@ -29,6 +31,8 @@ MOVES: Mapping[tuple[FileState, FileMove], FileState] = {
     (_S.PROVEN, _M.GIVEN_UP): _S.MISSED,
     (_S.VERIFIED, _M.ROTTED): _S.DAMAGED,
     (_S.DAMAGED, _M.HEALED): _S.VERIFIED,
+    (_S.VERIFIED, _M.OUTLIVED): _S.EXPIRED,
+    (_S.EXPIRED, _M.STAYED): _S.VERIFIED,
     **{(s, _M.DOUBTED): _S.QUARANTINED for s in (_S.LISTED, _S.PROVEN, _S.VERIFIED)},
 }
 

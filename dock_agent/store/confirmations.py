@@ -89,7 +89,7 @@ def free_seals(
         "   OR (other.state = 'withdrawn' AND other.file IS NULL)))"
         " AND NOT EXISTS (SELECT 1 FROM file"
         "  WHERE file.docking = transfer.docking"
-        "  AND file.state IN ('verified', 'damaged')"
+        "  AND file.state IN ('verified', 'damaged', 'expired')"
         "  AND NOT EXISTS (SELECT 1 FROM transfer AS other"
         "   WHERE other.file = file.id AND other.destination = :destination"
         "   AND other.state = 'confirmed'))"

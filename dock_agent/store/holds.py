@@ -1,4 +1,4 @@
-"""Dockings that are kept by order: nothing of them is erased from a camera."""
+"""Dockings that are kept by order: nothing is erased from a camera, or expires."""
 
 import sqlite3
 from dataclasses import dataclass

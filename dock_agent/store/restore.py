@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from dock_agent.clock import Instant, stamp, unstamp
 from dock_agent.custody.chain import canonical, digest
+from dock_agent.custody.memory import Category
 from dock_agent.recording import (
     Ciphertext,
     DestinationName,
     DockingId,
+    ExpiryState,
     FileId,
     FileState,
 )
@@ -105,11 +107,11 @@ def file(conn: sqlite3.Connection, ident: DockingId, old: OldFile) -> FileId:
 def copy_of(
     conn: sqlite3.Connection, ident: DockingId, stored: str, sha256: str | None
 ) -> FileId | None:
-    """Return a docking's verified file by its name and digest, if it has that."""
+    """Return a docking's file that was verified, by its name and digest."""
     row = conn.execute(
         "SELECT id FROM file WHERE docking = ? AND stored = ? AND sha256 = ?"
-        " AND state = ?",
-        (ident, stored, sha256, FileState.VERIFIED),
+        " AND state IN (?, ?)",
+        (ident, stored, sha256, FileState.VERIFIED, FileState.EXPIRED),
     ).fetchone()
     return None if row is None else FileId(row["id"])
 
@@ -120,6 +122,26 @@ def hold(conn: sqlite3.Connection, old: Hold, placed_at: str) -> None:
     conn.execute(
         "INSERT INTO hold (docking, placed_by, why, placed_at) VALUES (?, ?, ?, ?)",
         (old.docking, old.by, old.why, stamp(unstamp(placed_at))),
+    )
+
+
+@writer
+def expiry(conn: sqlite3.Connection, ident: FileId) -> None:
+    """Write that a copy is gone."""
+    conn.execute(
+        "INSERT INTO expiry (file, state) VALUES (?, ?)", (ident, ExpiryState.GONE)
+    )
+
+
+@writer
+def category(
+    conn: sqlite3.Connection, ident: DockingId, recording: str, told: Category
+) -> None:
+    """Put a docking's recording, by its name, into the category that it was in."""
+    conn.execute(
+        "INSERT INTO category (recording, name, set_by, set_at)"
+        " SELECT id, ?, ?, ? FROM recording WHERE docking = ? AND name = ?",
+        (told.name, told.by, stamp(unstamp(told.at)), ident, recording),
     )
 
 

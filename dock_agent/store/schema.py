@@ -122,6 +122,29 @@ ALTER TABLE file ADD COLUMN cipher_size INTEGER;
 ALTER TABLE file ADD COLUMN cipher_keys TEXT;    -- whose keys open it: ids, spaced
 """
 
+RETENTION = """
+CREATE TABLE category (                 -- absent: unclassified, which is kept
+    recording TEXT PRIMARY KEY REFERENCES recording (id),
+    name TEXT NOT NULL,
+    set_by TEXT NOT NULL,
+    set_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE approval (                 -- of terms that destroy more: two people
+    plan TEXT NOT NULL,                 -- SHA-256
+    uid INTEGER NOT NULL,               -- of the machine's user
+    actor TEXT NOT NULL,
+    given_at TEXT NOT NULL,
+    PRIMARY KEY (plan, uid)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE expiry (                   -- of the vault's own copies
+    file INTEGER PRIMARY KEY REFERENCES file (id),
+    state TEXT NOT NULL
+) STRICT;
+CREATE INDEX expiry_open ON expiry (file) WHERE state = 'intended';
+"""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", FIRST),
     ("0002_configured", CONFIGURED),
@@ -132,4 +155,5 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("0007_facts", FACTS),
     ("0008_encrypted", ENCRYPTED),
     ("0010_scrub", SCRUB),
+    ("0011_retention", RETENTION),
 )

@@ -18,6 +18,7 @@ from dock_agent.recording import (
     Digest,
     DockingId,
     FileId,
+    FileState,
     ReadBack,
     TransferId,
 )
@@ -102,6 +103,7 @@ STANDS = (
     " EXISTS (SELECT 1 FROM alert WHERE place = 'vault' AND path = scrub.path"
     " AND mended_at IS NULL)"
 )
+EXPIRED = " EXISTS (SELECT 1 FROM file WHERE id = scrub.file AND state = 'expired')"
 
 
 def oldest(conn: sqlite3.Connection, now: datetime, before: datetime) -> Item | None:
@@ -113,7 +115,7 @@ def oldest(conn: sqlite3.Connection, now: datetime, before: datetime) -> Item | 
     for low, high in ((stamp(now), "~"), ("", stamp(before))):
         row = conn.execute(
             f"{SELECTED} WHERE checked_at > ? AND checked_at < ? AND NOT {STANDS}"
-            " ORDER BY checked_at, scrub.path LIMIT 1",
+            f" AND NOT {EXPIRED} ORDER BY checked_at, scrub.path LIMIT 1",
             (low, high),
         ).fetchone()
         if row is not None:
@@ -123,7 +125,9 @@ def oldest(conn: sqlite3.Connection, now: datetime, before: datetime) -> Item | 
 
 def damaged(conn: sqlite3.Connection) -> list[Item]:
     """Return what is known to be damaged."""
-    rows = conn.execute(f"{SELECTED} WHERE {STANDS} ORDER BY scrub.path")
+    rows = conn.execute(
+        f"{SELECTED} WHERE {STANDS} AND NOT {EXPIRED} ORDER BY scrub.path"
+    )
     return [_item(row) for row in rows]
 
 
@@ -163,8 +167,13 @@ def passed(conn: sqlite3.Connection, item: Item, method: ReadBack, at: Instant) 
 
 @writer
 def failed(conn: sqlite3.Connection, item: Item, told: str, at: Instant) -> None:
-    """It is not what it was: from now on it counts as no copy. Said once."""
-    if not alerts.sound(conn, Alert(VAULT, item.path, told), at):
+    """It is not what it was: from now on it counts as no copy. Said once.
+
+    One whose time was over meanwhile is gone by order, and not damaged.
+    """
+    if _is_expired(conn, item) or not alerts.sound(
+        conn, Alert(VAULT, item.path, told), at
+    ):
         return
     conn.execute(
         "UPDATE scrub SET checked_at = ? WHERE path = ?", (stamp(at.utc), item.path)
@@ -231,6 +240,11 @@ def kept_there(
         (destination,),
     )
     return [transfer(row) for row in rows.fetchall()]
+
+
+def _is_expired(conn: sqlite3.Connection, item: Item) -> bool:
+    state = conn.execute("SELECT state FROM file WHERE id = ?", (item.file,)).fetchone()
+    return state is not None and state["state"] == FileState.EXPIRED
 
 
 def _facts(conn: sqlite3.Connection, item: Item) -> dict[str, Any]:

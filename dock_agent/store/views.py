@@ -137,7 +137,8 @@ def dockings(
     rows = conn.execute(
         "SELECT d.*, count(f.id) AS files, coalesce(sum(f.size), 0) AS size"
         " FROM (SELECT * FROM docking WHERE id < ? ORDER BY id DESC LIMIT ?) AS d"
-        " LEFT JOIN file AS f ON f.docking = d.id AND f.state IN ('verified', 'held')"
+        " LEFT JOIN file AS f ON f.docking = d.id"
+        "  AND f.state IN ('verified', 'held', 'expired')"
         " GROUP BY d.id ORDER BY d.id DESC",
         (before or LAST[0], limit),
     )

@@ -7,7 +7,7 @@ listed, an inventory that says something else, a custody line that was cut out.
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -46,9 +46,19 @@ class Result:
         self.failed.append(Failure(ident, reason))
 
 
-def verify_bag(disk: Disk, bag: Path, docking: DockingId, key: PublicKey) -> Result:
-    """Check one sealed bag by itself. Says what is wrong; raises nothing."""
+def verify_bag(
+    disk: Disk,
+    bag: Path,
+    docking: DockingId,
+    key: PublicKey,
+    gone: Collection[str] = frozenset(),
+) -> Result:
+    """Check one sealed bag by itself. Says what is wrong; raises nothing.
+
+    `gone` are stored names of copies that expired: they need not be there.
+    """
     check = _Check(disk, bag, docking, key)
+    check.gone = frozenset(f"data/{name}" for name in gone)
     try:
         check.run()
     except OSError as error:
@@ -74,6 +84,8 @@ def digests(disk: Disk, paths: Sequence[Path]) -> Iterator[Digest | OSError]:
 
 class _Check:
     """One bag by itself. `result` tells what was found so far."""
+
+    gone: frozenset[str] = frozenset()  # what expired
 
     def __init__(
         self, disk: Disk, bag: Path, docking: DockingId, key: PublicKey
@@ -137,7 +149,7 @@ class _Check:
             return {}
 
     def _payload(self, payload: Mapping[str, Digest], there: set[str]) -> None:
-        for name in sorted(payload.keys() - there):
+        for name in sorted(payload.keys() - there - set(self.gone)):
             self.result.fail(name, "is missing")
         read = [name for name in payload if name in there]
         paths = [self._bag / name for name in read]
@@ -203,6 +215,9 @@ class _Check:
     ) -> None:
         """Hold what bag-info says against the key, the inventory and the disk."""
         sizes = [self._disk.size(self._bag / name) for name in payload]
+        told = {f"data/{e.get('file')}": _kept(e).get("size") for e in entries}
+        absent = [told.get(name) for name in self.gone.difference(payload)]
+        sizes += [size for size in absent if isinstance(size, int)]
         settled = all(str(entry.get("state")) in SETTLED for entry in entries)
         try:
             info = manifest.labels(tags["bag-info.txt"].decode())

@@ -15,6 +15,21 @@ from dock_agent.store.file import File
 from dock_agent.vault.disk import Disk
 from dock_agent.vault.verify import HELD_LIST, Result
 
+COPIED = {FileState.VERIFIED, FileState.EXPIRED}
+
+
+def expired(conn: sqlite3.Connection, docking: Docking) -> set[str]:
+    """Return the stored names of a docking's copies that went after their time.
+
+    Only those of which the custody log says so: a row alone is no reason.
+    """
+    lines = map(json.loads, custody.lines(conn, docking.id))
+    told = {
+        line["facts"]["file"] for line in lines if line["kind"] == "expire intended"
+    }
+    rows = files.of_docking(conn, docking.id)
+    return {f.stored for f in rows if f.state is FileState.EXPIRED} & told
+
 
 def verify_rows(
     conn: sqlite3.Connection,
@@ -49,7 +64,7 @@ def verify_rows(
 
 
 def _row(file: File, told: Digest | None, result: Result) -> None:
-    known = file.copy_sha256 if file.state is FileState.VERIFIED else None
+    known = file.copy_sha256 if file.state in COPIED else None
     if told != known:
         result.fail(
             str(file.id), f"{file.stored}: the manifest says {told}, not {known}"
@@ -71,8 +86,10 @@ class _Held:
             result.fail(str(file.id), f"{file.stored}: nothing says what holds it")
             return
         other = files.get(self.conn, file.held_by)
-        if other.state is not FileState.VERIFIED or other.sha256 != file.sha256:
+        if other.state not in COPIED or other.sha256 != file.sha256:
             result.fail(str(file.id), f"{file.stored}: what holds it is {other.state}")
+            return
+        if other.state is FileState.EXPIRED:
             return
         bag = dockings.get(self.conn, other.docking).bag
         path = self.root / bag / "data" / other.stored

@@ -161,12 +161,14 @@ def require_untouched(bench: Bench, docking: Docking, source: Path, why: str) ->
     assert why in refused["facts"]["reason"]
 
 
-def confirm_all(bench: Bench, proof: Proof = Proof.READ_BACK) -> None:
+def confirm_all(
+    bench: Bench, proof: Proof = Proof.READ_BACK, name: DestinationName = CLOUD
+) -> None:
     """Have the destination prove everything that waits for it."""
     at = bench.clock.now()
     while True:
         with transaction(bench.conn) as conn:
-            wish = Claim(CLOUD, "worker", at.utc, timedelta(minutes=1))
+            wish = Claim(name, "worker", at.utc, timedelta(minutes=1))
             claimed = transfers.claim(conn, wish)
             if claimed is None:
                 return
