@@ -12,7 +12,6 @@ from dock_agent.config import Config
 from dock_agent.durations import size_words
 from dock_agent.errors import ConfigError, DockError, StoreError
 from dock_agent.recording import DestinationName, ReadBack
-from dock_agent.store import checkpoints, custody
 from dock_agent.store.db import reading, require_whole
 from dock_agent.sync.open import open_destination
 from dock_agent.vault import journal, reached
@@ -75,9 +74,7 @@ def _vault(config: Config) -> str:
 def _database(config: Config) -> str:
     with reading(config.store_path) as conn:
         require_whole(conn)
-        head = custody.check(conn)
-        checkpoints.check(conn)
-        journal.check(conn, RealDisk(), config.vault_path)
+        head = journal.check(conn, RealDisk(), config.vault_path)
         told = reached.behind(RealDisk(), config.vault_path, conn) if head.seq else None
     if told is not None:
         raise StoreError(

@@ -7,7 +7,7 @@ read again from the medium, file by file: only what is still what was signed cou
 verified. Nothing counts as confirmed: all of it is queued, and where a destination
 has it already, it proves that again.
 
-What came after the last checkpoint is lost: a minute, at most.
+What came after the last checkpoint is lost: five minutes, at most.
 """
 
 import os
@@ -22,7 +22,7 @@ from dock_agent.clock import SystemClock
 from dock_agent.config import Config
 from dock_agent.custody import chain, memory, merkle
 from dock_agent.custody.chain import Event
-from dock_agent.custody.checkpoint import origin, read
+from dock_agent.custody.checkpoint import of_lines, origin, read
 from dock_agent.custody.signing import PublicKey, load
 from dock_agent.errors import ConfigError, CustodyError, NotAllowed, VaultUnusable
 from dock_agent.rebuilt_rows import Rows
@@ -33,7 +33,6 @@ from dock_agent.store.db import connect, transaction
 from dock_agent.sync.backfill import backfill
 from dock_agent.sync.place import place_of
 from dock_agent.vault import journal, lock
-from dock_agent.vault.journal import Segment
 from dock_agent.vault.layout import MARKER
 from dock_agent.vault.real import RealDisk
 
@@ -102,49 +101,56 @@ class _Work:
         self._clock = SystemClock()
 
     def run(self, show: Callable[[int, int], None]) -> Rebuilt:
-        segments = list(journal.segments(self._disk, self._root))
-        if not segments:
+        known = memory.Memory()
+        with transaction(self._conn):
+            size = self._log(known)
+        if not size:
             raise NoLog(f"nothing is in {self._root / journal.FOLDER}")
-        lines = [line for segment in segments for line in segment.lines]
-        chain.verify(lines)
-        known = memory.recall(lines)
         rows = Rows(self._config, self._conn, self._clock, known)
         keys = self._trusted + rows.keys()
-        self._checkpoints(segments, keys)
-        self._begin(segments, keys, known)
-        for number, past in enumerate(sorted(known.dockings), 1):
-            rows.restore(known.dockings[past])
+        self._signatures(keys)
+        self._begin(keys, known)
+        for number, ident in enumerate(sorted(known.dockings), 1):
+            rows.restore(memory.recall(custody.lines(self._conn, ident)))
             show(number, len(known.dockings))
-        return self._end(rows, len(lines))
+        return self._end(rows, size)
 
-    def _checkpoints(self, segments: list[Segment], keys: list[PublicKey]) -> None:
-        """Hold each checkpoint against the lines; the last has a trusted key."""
-        growing = merkle.Growing()
-        for segment in segments:
+    def _log(self, known: memory.Memory) -> int:
+        """Write the log as the vault has it, and listen; return how long it is.
+
+        It is read once: each line follows the one before it, and each checkpoint is
+        of the lines so far. Who signed that is asked when the keys are known.
+        """
+        growing, walk, at = merkle.Growing(), chain.Walk(), self._clock.now()
+        for segment in journal.segments(self._disk, self._root):
             for line in segment.lines:
+                known.hear(walk.hear(line))
                 growing.add(line.encode())
-            name, known = segment.note.partition("\n")[0], keys
-            if segment is segments[-1]:
-                name, known = origin(self._config.station.id), self._trusted
-            told = read(segment.note, known, name)
+            restore.lines(self._conn, segment.lines)
+            told = of_lines(segment.note)
             if (told.size, told.root) != (growing.size, growing.root()):
                 raise CustodyError(
                     f"checkpoint {segment.number} in the vault is of other lines"
                 )
+            kept = Kept(segment.number, told.size, segment.note)
+            checkpoints.keep(self._conn, kept, at)
+        return growing.size
 
-    def _begin(
-        self, segments: list[Segment], keys: list[PublicKey], known: memory.Memory
-    ) -> None:
-        size, at = 0, self._clock.now()
+    def _signatures(self, keys: list[PublicKey]) -> None:
+        """Require that each checkpoint was signed; the last by a trusted key."""
+        last = checkpoints.last(self._conn)
+        for kept in checkpoints.oldest(self._conn):
+            name, known = kept.note.partition("\n")[0], keys
+            if kept == last:
+                name, known = origin(self._config.station.id), self._trusted
+            read(kept.note, known, name)
+
+    def _begin(self, keys: list[PublicKey], known: memory.Memory) -> None:
         vault = lock.identity(self._disk, self._root, self._clock, None)
         with transaction(self._conn) as conn:
             station.set_vault_id(conn, vault)
             for key in reversed(keys):  # the first, which is the station's own, last
                 station.sign_with(conn, key)
-            for segment in segments:
-                restore.lines(conn, segment.lines)
-                size += len(segment.lines)
-                checkpoints.keep(conn, Kept(segment.number, size, segment.note), at)
             for table in self._config.destinations:
                 name = DestinationName(table.name)
                 place = place_of(self._config, table)()

@@ -11,7 +11,7 @@ from dock_agent.custody.manifest import KEY_LABEL, labels
 from dock_agent.custody.signing import PublicKey, load
 from dock_agent.errors import CustodyError, NoSuchDocking
 from dock_agent.recording import Digest, DockingId
-from dock_agent.store import checkpoints, custody, dockings, station
+from dock_agent.store import dockings, station
 from dock_agent.store.db import reading, require_whole
 from dock_agent.store.dockings import Docking
 from dock_agent.vault import journal
@@ -90,8 +90,6 @@ def _chosen(conn: sqlite3.Connection, wanted: Sequence[str]) -> list[Docking]:
 
 def _custody(conn: sqlite3.Connection, vault: Path) -> str:
     try:
-        custody.check(conn)
-        checkpoints.check(conn)
         journal.check(conn, RealDisk(), vault)
     except CustodyError as error:
         return str(error)

@@ -95,6 +95,27 @@ def next_line(last: Head, last_of_docking: Head, event: Event, at: Instant) -> s
     )
 
 
+class Walk:
+    """A walk through a station's whole log; it keeps a head for each docking."""
+
+    def __init__(self) -> None:
+        self.last = EMPTY
+        self._dockings: dict[str, Head] = {}
+
+    def hear(self, line: str) -> dict[str, Any]:
+        """Return what the next line says; raise `CustodyError` if it is not next."""
+        number = self.last.seq + 1
+        fields, sha256 = parse(line, number), digest(line)
+        _follows(fields, ("seq", "prev"), self.last, number)
+        docking = fields.get("docking")
+        if isinstance(docking, str):
+            about = self._dockings.get(docking, EMPTY)
+            _follows(fields, ("docking_seq", "docking_prev"), about, number)
+            self._dockings[docking] = Head(about.seq + 1, sha256)
+        self.last = Head(number, sha256)
+        return fields
+
+
 def verify(lines: Iterable[str]) -> Head:
     """Walk a station's whole log, and each docking's chain in it.
 
@@ -102,17 +123,10 @@ def verify(lines: Iterable[str]) -> Head:
     is what vouches for it, so nothing in the log vouches for the last. Raises
     `CustodyError` at the first bad line.
     """
-    last, dockings = EMPTY, dict[str, Head]()
-    for number, line in enumerate(lines, 1):
-        fields, sha256 = parse(line, number), digest(line)
-        _follows(fields, ("seq", "prev"), last, number)
-        last = Head(number, sha256)
-        docking = fields.get("docking")
-        if isinstance(docking, str):
-            about = dockings.get(docking, EMPTY)
-            _follows(fields, ("docking_seq", "docking_prev"), about, number)
-            dockings[docking] = Head(about.seq + 1, sha256)
-    return last
+    walk = Walk()
+    for line in lines:
+        walk.hear(line)
+    return walk.last
 
 
 def verify_docking(lines: Iterable[str], docking: DockingId) -> Head:

@@ -165,7 +165,7 @@ def interrupted(config: Config) -> DockingId:
 
 
 def sign_and_keep(config: Config) -> None:
-    """Do what a running agent does each minute."""
+    """Do what a running agent does every five minutes."""
     key = load_or_make(config.signing_path)
     with closing(connect(config.store_path)) as conn:
         with transaction(conn):
@@ -393,7 +393,7 @@ def test_a_log_that_is_not_whole_makes_no_database(
     here: Site, config: Config, name: str, harm: str
 ) -> None:
     dock(here, config, FIRST)
-    path = config.vault_path / "custody" / name
+    path = config.vault_path / "custody/000" / name
     raw = bytearray(path.read_bytes())
     raw[30] ^= 1
     path.unlink()
@@ -429,7 +429,7 @@ def test_the_last_line_is_vouched_for_by_the_checkpoint(
 ) -> None:
     """The chain alone says nothing of its end."""
     dock(here, config, FIRST)
-    path = max((config.vault_path / "custody").glob("*.jsonl"))
+    path = max((config.vault_path / "custody/000").glob("*.jsonl"))
     text = path.read_text()
     path.unlink()
     path.write_text(harm(text))
