@@ -27,6 +27,7 @@ from dock_agent.config_tables import (
     Store,
     Sync,
     Table,
+    Timestamp,
     Vault,
     Web,
     Window,
@@ -47,6 +48,7 @@ __all__ = [
     "Store",
     "Sync",
     "Table",
+    "Timestamp",
     "Vault",
     "Web",
     "Window",
@@ -74,6 +76,7 @@ class Config(Table, frozen=True):
     web: Web = Web()
     keys: Keys = Keys()
     encryption: Encryption | None = None
+    timestamp: Timestamp | None = None
     base: Annotated[
         str, Meta(description="not in the file: where relative paths start")
     ] = ""

@@ -24,10 +24,19 @@ from dock_agent.custody import chain, memory, merkle
 from dock_agent.custody.chain import Event
 from dock_agent.custody.checkpoint import of_lines, origin, read
 from dock_agent.custody.signing import PublicKey, load
+from dock_agent.custody.timestamp import authorities
+from dock_agent.custody.timestamp import verify as stamped
 from dock_agent.errors import ConfigError, CustodyError, NotAllowed, VaultUnusable
 from dock_agent.rebuilt_rows import Rows
 from dock_agent.recording import DestinationName
-from dock_agent.store import checkpoints, custody, destinations, restore, station
+from dock_agent.store import (
+    checkpoints,
+    custody,
+    destinations,
+    restore,
+    station,
+    timestamps,
+)
 from dock_agent.store.checkpoints import Kept
 from dock_agent.store.db import connect, transaction
 from dock_agent.sync.backfill import backfill
@@ -113,7 +122,19 @@ class _Work:
         for number, ident in enumerate(sorted(known.dockings), 1):
             rows.restore(memory.recall(custody.lines(self._conn, ident)))
             show(number, len(known.dockings))
+        rows.failed += self._stamps()
         return self._end(rows, size)
+
+    def _stamps(self) -> list[str]:
+        """Return what is wrong with time stamps; they are kept as they are."""
+        if self._config.timestamp is None:
+            return []
+        ca_file = self._config.resolve(self._config.timestamp.ca_file)
+        try:
+            roots = authorities(ca_file)
+        except CustodyError as error:
+            return [str(error)]
+        return list(timestamps.wrong(self._conn, lambda t, n: stamped(t, n, roots)))
 
     def _log(self, known: memory.Memory) -> int:
         """Write the log as the vault has it, and listen; return how long it is.
@@ -134,6 +155,9 @@ class _Work:
                 )
             kept = Kept(segment.number, told.size, segment.note)
             checkpoints.keep(self._conn, kept, at)
+            token = journal.stamp(self._disk, self._root, segment.number)
+            if token is not None:
+                timestamps.keep(self._conn, segment.number, token, at)
         return growing.size
 
     def _signatures(self, keys: list[PublicKey]) -> None:

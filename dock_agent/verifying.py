@@ -9,9 +9,11 @@ import msgspec
 from dock_agent.config import Config
 from dock_agent.custody.manifest import KEY_LABEL, labels
 from dock_agent.custody.signing import PublicKey, load
+from dock_agent.custody.timestamp import authorities
+from dock_agent.custody.timestamp import verify as stamped
 from dock_agent.errors import CustodyError, NoSuchDocking
 from dock_agent.recording import Digest, DockingId
-from dock_agent.store import dockings, station
+from dock_agent.store import dockings, station, timestamps
 from dock_agent.store.db import reading, require_whole
 from dock_agent.store.dockings import Docking
 from dock_agent.vault import journal
@@ -55,7 +57,7 @@ def verify(
                     Failure(f"{docking.id}/{f.id}", f.reason) for f in part.failed
                 ]
             show(number, len(chosen))
-        told = _custody(conn, config.vault_path)
+        told = _custody(conn, config)
     return Verified(
         checked=whole.checked, ok=whole.ok, failed=tuple(whole.failed), custody=told
     )
@@ -88,9 +90,12 @@ def _chosen(conn: sqlite3.Connection, wanted: Sequence[str]) -> list[Docking]:
     return [known[DockingId(ident)] for ident in wanted]
 
 
-def _custody(conn: sqlite3.Connection, vault: Path) -> str:
+def _custody(conn: sqlite3.Connection, config: Config) -> str:
     try:
-        journal.check(conn, RealDisk(), vault)
+        journal.check(conn, RealDisk(), config.vault_path)
+        if config.timestamp is not None:
+            roots = authorities(config.resolve(config.timestamp.ca_file))
+            timestamps.check(conn, lambda token, note: stamped(token, note, roots))
     except CustodyError as error:
         return str(error)
     return "ok"

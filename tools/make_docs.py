@@ -70,6 +70,7 @@ def configuration() -> str:
         "web": config.Web,
         "keys": config.Keys,
         "encryption": config.Encryption,
+        "timestamp": config.Timestamp,
     }
     for name, table in tables.items():
         title = " ".join((table.__doc__ or "").split())

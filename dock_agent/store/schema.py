@@ -121,6 +121,21 @@ ALTER TABLE file ADD COLUMN cipher_size INTEGER;
 ALTER TABLE file ADD COLUMN cipher_keys TEXT;    -- whose keys open it: ids, spaced
 """
 
+TIMESTAMPS = """
+CREATE TABLE timestamp (                -- RFC 3161, of a checkpoint's note
+    checkpoint INTEGER PRIMARY KEY REFERENCES checkpoint (number),
+    token BLOB NOT NULL,                -- the authority's answer, DER
+    kept_at TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER timestamp_first BEFORE INSERT ON timestamp
+WHEN EXISTS (SELECT 1 FROM timestamp WHERE checkpoint = NEW.checkpoint)
+BEGIN SELECT RAISE (ABORT, 'a checkpoint is stamped once'); END;
+CREATE TRIGGER timestamp_keeps BEFORE DELETE ON timestamp
+BEGIN SELECT RAISE (ABORT, 'time stamps are append-only'); END;
+CREATE TRIGGER timestamp_stands BEFORE UPDATE ON timestamp
+BEGIN SELECT RAISE (ABORT, 'time stamps are append-only'); END;
+"""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", FIRST),
     ("0002_configured", CONFIGURED),
@@ -130,4 +145,5 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("0006_checkpoints", CHECKPOINTS),
     ("0007_facts", FACTS),
     ("0008_encrypted", ENCRYPTED),
+    ("0012_timestamps", TIMESTAMPS),
 )

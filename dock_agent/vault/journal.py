@@ -20,9 +20,10 @@ from pathlib import Path
 from dock_agent.custody import chain
 from dock_agent.custody.chain import Head
 from dock_agent.errors import CustodyError, NoRoom, VaultUnusable
-from dock_agent.store import checkpoints, custody
+from dock_agent.store import checkpoints, custody, timestamps
 from dock_agent.store.checkpoints import Kept
 from dock_agent.store.db import transaction
+from dock_agent.store.timestamps import Stamp
 from dock_agent.vault.bag import Sealer
 from dock_agent.vault.disk import Disk, vault_errors
 from dock_agent.vault.write import write_file
@@ -55,6 +56,18 @@ def lines_path(number: int) -> str:
     return f"{_folder(number)}/{number:08d}.jsonl"
 
 
+def stamp_path(number: int) -> str:
+    """Return where a checkpoint's time stamp is, if it has one, below the vault."""
+    return f"{_folder(number)}/{number:08d}.tsr"
+
+
+def stamp(disk: Disk, root: Path, number: int) -> bytes | None:
+    """Return the time stamp that the vault has of a checkpoint, if it has one."""
+    path = root / stamp_path(number)
+    with vault_errors():
+        return disk.read(path) if disk.exists(path) else None
+
+
 def keep_up(conn: sqlite3.Connection, disk: Disk, root: Path) -> int:
     """Write what the vault has not yet; return how many checkpoints that is.
 
@@ -71,6 +84,7 @@ def keep_up(conn: sqlite3.Connection, disk: Disk, root: Path) -> int:
             _put(disk, root / lines_path(kept.number), _text_of(lines))
             _put(disk, root / note_path(kept.number), kept.note.encode())
             size, count = kept.size, count + 1
+        _keep_stamps(conn, disk, root)
     return count
 
 
@@ -136,10 +150,10 @@ def check(conn: sqlite3.Connection, disk: Disk, root: Path) -> Head:
     than the vault, or was made anew, shows here.
     """
     there = last(disk, root)  # looked for first: the database is ahead of the vault
-    number = 0
+    number, unstamped = 0, 0
 
     def seen(kept: Kept, lines: Sequence[str]) -> None:
-        nonlocal number
+        nonlocal number, unstamped
         number = kept.number
         if number > there:
             return
@@ -147,6 +161,14 @@ def check(conn: sqlite3.Connection, disk: Disk, root: Path) -> Head:
         if (found.note, found.lines) != (kept.note, tuple(lines)):
             raise CustodyError(
                 f"the vault and the database differ in checkpoint {number}"
+            )
+        ours, its = timestamps.token_of(conn, number), stamp(disk, root, number)
+        if its is None:
+            unstamped = number if ours is not None else unstamped
+        elif its != ours or unstamped:  # the last ones may still have to be written
+            raise CustodyError(
+                "the vault and the database differ in the time stamp of checkpoint"
+                f" {unstamped or number}"
             )
 
     head = checkpoints.check(conn, seen)
@@ -170,6 +192,17 @@ def _kept_up(conn: sqlite3.Connection, disk: Disk, root: Path) -> Kept | None:
             _require(disk, note, kept.note.encode())
             return kept
     return None
+
+
+def _keep_stamps(conn: sqlite3.Connection, disk: Disk, root: Path) -> None:
+    missing = list[Stamp]()
+    for one in timestamps.newest(conn):
+        if disk.exists(root / stamp_path(one.number)):
+            _require(disk, root / stamp_path(one.number), one.token)
+            break
+        missing.append(one)
+    for one in reversed(missing):
+        write_file(disk, root / stamp_path(one.number), one.token)
 
 
 def _text_of(lines: Iterable[str]) -> bytes:

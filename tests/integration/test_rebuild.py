@@ -118,6 +118,7 @@ KEPT = {
     "hold": "SELECT * FROM hold ORDER BY docking",
     "place": "SELECT name, kind, place, marker FROM destination",
     "checkpoint": "SELECT number, size, note FROM checkpoint",
+    "stamp": "SELECT checkpoint, token FROM timestamp",
     "tree": "SELECT * FROM custody_tree",
     "station": "SELECT * FROM station ORDER BY key",
     "log": "SELECT * FROM custody ORDER BY seq",
