@@ -42,7 +42,7 @@ def append_all(
         rows,
     )
     if before // tree.EACH != last.seq // tree.EACH:
-        tree.grow(conn, last.seq)
+        tree.grow(conn, last.seq, [row[3] for row in rows])
     return [row[-1] for row in rows]
 
 

@@ -136,6 +136,35 @@ CREATE TRIGGER timestamp_stands BEFORE UPDATE ON timestamp
 BEGIN SELECT RAISE (ABORT, 'time stamps are append-only'); END;
 """
 
+# The index of digests was a quarter of what a line cost, and nothing looked one up.
+# Only REPLACE could make use of it, to put a line in the place of another.
+CUSTODY_LEAN = """
+CREATE TABLE custody_lean (
+    seq INTEGER PRIMARY KEY,            -- from 1, no gaps
+    docking TEXT,                       -- NULL: about the station
+    docking_seq INTEGER,
+    line TEXT NOT NULL,                 -- canonical JSON, no newline
+    sha256 TEXT NOT NULL                -- of the line's bytes
+) STRICT;
+INSERT INTO custody_lean SELECT seq, docking, docking_seq, line, sha256 FROM custody
+    ORDER BY seq;
+DROP TABLE custody;
+ALTER TABLE custody_lean RENAME TO custody;
+CREATE INDEX custody_docking ON custody (docking, docking_seq);
+CREATE TRIGGER custody_grows BEFORE INSERT ON custody
+WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM custody)
+BEGIN SELECT RAISE (ABORT, 'the custody log grows at its end'); END;
+CREATE TRIGGER custody_keeps BEFORE DELETE ON custody
+BEGIN SELECT RAISE (ABORT, 'the custody log is append-only'); END;
+CREATE TRIGGER custody_stands BEFORE UPDATE ON custody
+BEGIN SELECT RAISE (ABORT, 'the custody log is append-only'); END;
+"""
+
+ACKNOWLEDGED = """
+ALTER TABLE alarm ADD COLUMN acknowledged_by TEXT;  -- NULL: nobody has yet
+ALTER TABLE alarm ADD COLUMN why TEXT;
+"""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", FIRST),
     ("0002_configured", CONFIGURED),
@@ -145,5 +174,5 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("0006_checkpoints", CHECKPOINTS),
     ("0007_facts", FACTS),
     ("0008_encrypted", ENCRYPTED),
-    ("0012_timestamps", TIMESTAMPS),
+    ("0012_custody", TIMESTAMPS + CUSTODY_LEAN + ACKNOWLEDGED),
 )
