@@ -35,6 +35,12 @@ class NoSuchDocking(ConfigError):
     hint = "`dock-agent recordings --json` names the docking of each recording."
 
 
+class NoSuchAlarm(ConfigError):
+    """No alarm of this place waits for somebody to see it."""
+
+    hint = "`dock-agent alarms list` names the places."
+
+
 class NoSuchFile(ConfigError):
     """No file has this id."""
 

@@ -34,6 +34,8 @@ def _show(status: Status, config: Config, now: datetime) -> None:
         click.echo(_not_live(status))
     for alarm in status.alarms:
         click.echo(f"The custody log is not what it was. {alarm}.")
+    for alarm in status.acknowledged:
+        click.echo(f"The custody log is not what it was, acknowledged. {alarm}.")
     for bay in status.bays:
         click.echo(_line(bay))
     click.echo(_queue(status.queue))

@@ -7,7 +7,7 @@ from itertools import islice
 
 from dock_agent.clock import Instant, stamp
 from dock_agent.custody import chain, merkle
-from dock_agent.custody.chain import Event, Head
+from dock_agent.custody.chain import Head
 from dock_agent.custody.checkpoint import Checkpoint, origin, read, signed
 from dock_agent.custody.signing import PublicKey, SigningKey
 from dock_agent.errors import CustodyError
@@ -137,29 +137,6 @@ def check(conn: sqlite3.Connection, seen: Seen = unseen) -> Head:
     return walk.last
 
 
-@writer
-def alarm(conn: sqlite3.Connection, place: str, told: str, at: Instant) -> bool:
-    """A place does not have the log that we have: said once, and put on record.
-
-    Returns whether that is new.
-    """
-    cursor = conn.execute(
-        "INSERT INTO alarm (place, told) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        (place, told),
-    )
-    new = cursor.rowcount == 1
-    if new:
-        facts = {"place": place, "reason": told}
-        custody.append(conn, Event("log differs", facts=facts), at)
-    return new
-
-
-def has_alarm(conn: sqlite3.Connection, place: str) -> bool:
-    """Whether an alarm was raised for a place."""
-    row = conn.execute("SELECT 1 FROM alarm WHERE place = ?", (place,)).fetchone()
-    return row is not None
-
-
 def unwitnessed(
     conn: sqlite3.Connection, name: DestinationName, count: int
 ) -> list[Kept]:
@@ -182,12 +159,6 @@ def witnessed(conn: sqlite3.Connection, name: DestinationName, number: int) -> N
         " SET number = max(number, excluded.number)",
         (name, number),
     )
-
-
-def alarms(conn: sqlite3.Connection) -> list[str]:
-    """Return where the log is not what it was, and what was found there."""
-    rows = conn.execute("SELECT * FROM alarm ORDER BY place")
-    return [f"{row['place']}: {row['told']}" for row in rows]
 
 
 def _told(kept: Kept, keys: Mapping[str, PublicKey]) -> Checkpoint:

@@ -20,7 +20,7 @@ from pathlib import Path
 from dock_agent.custody import chain
 from dock_agent.custody.chain import Head
 from dock_agent.errors import CustodyError, NoRoom, VaultUnusable
-from dock_agent.store import checkpoints, custody, timestamps
+from dock_agent.store import alarms, checkpoints, custody, timestamps
 from dock_agent.store.checkpoints import Kept
 from dock_agent.store.db import transaction
 from dock_agent.store.timestamps import Stamp
@@ -105,7 +105,7 @@ def tend(conn: sqlite3.Connection, sealer: Sealer, *, sign: bool) -> None:
         log.info("the custody log is not in the vault yet: %s", error)
     except CustodyError as error:
         with transaction(conn):
-            new = checkpoints.alarm(conn, STATION, str(error), at)
+            new = alarms.alarm(conn, STATION, str(error), at)
         if new:
             log.exception("the custody log is not what was signed")
 

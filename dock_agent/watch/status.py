@@ -141,6 +141,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     vault: Room
     owed: tuple[Owed, ...]
     alarms: tuple[str, ...] = ()  # where the custody log is not what it was
+    acknowledged: tuple[str, ...] = ()  # and somebody has seen it, who is named
 
 
 def bay_status(bay: Bay, since: datetime, eta_s: float | None) -> BayStatus:
