@@ -42,6 +42,7 @@ from dock_agent.store.db import connect, transaction
 from dock_agent.sync.backfill import backfill
 from dock_agent.sync.place import place_of
 from dock_agent.vault import journal, lock
+from dock_agent.vault.journal import Segment
 from dock_agent.vault.layout import MARKER
 from dock_agent.vault.real import RealDisk
 
@@ -143,7 +144,8 @@ class _Work:
         of the lines so far. Who signed that is asked when the keys are known.
         """
         growing, walk, at = merkle.Growing(), chain.Walk(), self._clock.now()
-        for segment in journal.segments(self._disk, self._root):
+        for number in range(1, journal.last(self._disk, self._root) + 1):
+            segment = self._segment(number, growing.size)
             for line in segment.lines:
                 known.hear(walk.hear(line))
                 growing.add(line.encode())
@@ -159,6 +161,16 @@ class _Work:
             if token is not None:
                 timestamps.keep(self._conn, segment.number, token, at)
         return growing.size
+
+    def _segment(self, number: int, known: int) -> Segment:
+        """Return a part of the log; raise `CustodyError` that says what is lost."""
+        try:
+            return journal.segment(self._disk, self._root, number)
+        except CustodyError as error:
+            raise CustodyError(
+                f"the log is whole up to line {known}; what came in between that and"
+                f" checkpoint {number} cannot be read: {error}"
+            ) from error
 
     def _signatures(self, keys: list[PublicKey]) -> None:
         """Require that each checkpoint was signed; the last by a trusted key."""

@@ -408,6 +408,19 @@ def test_a_log_that_is_not_whole_makes_no_database(
     assert list(here.root.glob("store.db*")) == []
 
 
+def test_a_hole_in_the_log_is_told_exactly(here: Site, config: Config) -> None:
+    dock(here, config, FIRST)
+    dock(here, config, SECOND)
+    whole = [len(segment.lines) for segment in segments(config)]
+    (config.vault_path / journal.lines_path(2)).unlink()
+    lose(config)
+
+    with pytest.raises(
+        CustodyError, match=rf"whole up to line {whole[0]};.*0002\.jsonl"
+    ):
+        again(config)
+
+
 def change_last(text: str) -> str:
     head, _, end = text.rpartition('"station"')
     return f'{head}"stations"{end}'

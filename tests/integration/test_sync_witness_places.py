@@ -1,7 +1,7 @@
 """Checkpoints at real servers: SeaweedFS by S3 and by tus, and the official tus one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,16 +83,16 @@ def opened(kind: str, root: Path, server: Any) -> Iterator[Station]:
     folder, vault = root / "place", root / "vault"
     folder.mkdir()
     vault.mkdir()
-    place = {
+    places: dict[str, Callable[..., AbstractContextManager[Place]]] = {
         "s3": place_s3.place,
         "tus by path": place_tus.weed_place,
         "tus": place_tus.place,
-    }[kind]
+    }
     books = Books(root)
     with transaction(books.conn):
         station.sign_with(books.conn, KEY.public)
         destinations.ensure(books.conn, THERE, kind.split(maxsplit=1)[0])
-    with place(folder, server) as made:
+    with places[kind](folder, server) as made:
         yield Station(books, vault, made)
     books.close()
 
