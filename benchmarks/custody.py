@@ -2,14 +2,15 @@
 
     python benchmarks/custody.py [LINES …]
 
-For each size, in microseconds of CPU: for an event, among a hundred in one
-transaction, without the flush to the disk; for the head, for a proof that a line is
-in the log, and for one that the log goes on from an older one, at places all over it.
-And how many bytes of the database the tree takes for a line.
+For each size, in microseconds of CPU: for an event, among 64 in one transaction, and
+for one in a transaction of its own, without the flush to the disk; for the head, for a
+proof that a line is in the log, and for one that the log goes on from an older one, at
+places all over it. And how many bytes of the database the tree takes for a line.
 """
 
 import argparse
 import random
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,14 +27,16 @@ from dock_agent.store.db import connect, transaction
 SIZES = (10_000, 1_000_000)
 NOW = Instant(datetime(2026, 3, 5, 8, tzinfo=UTC), 1, "benchmark", trusted=True)
 DOCKING = DockingId("01JQ0000000000000000000000")
-TOGETHER, ROUNDS = 100, 200
+TOGETHER, ALONE, ROUNDS = 64, 5_000, 200
 
 
 def main() -> None:
     """Measure each size and print a line for it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lines", type=int, nargs="*", default=SIZES)
-    print("lines | event us | head us | line's proof us | extension's us | tree B/line")
+    print(
+        "lines | of 64 us | alone us | head us | proof us | extension us | tree B/line"
+    )
     for size in parser.parse_args().lines:
         with tempfile.TemporaryDirectory() as folder:
             print(f"{size:,} | {measured(Path(folder) / 'store.db', size)}", flush=True)
@@ -48,7 +51,8 @@ def measured(path: Path, size: int) -> str:
         for first in range(0, size, TOGETHER):
             with transaction(conn):
                 custody.append_all(conn, events(first), NOW)
-        event = (time.process_time() - begin) / size * 1e6
+        event = (time.process_time() - begin) / (first + TOGETHER) * 1e6
+        alone = each(lambda: append_one(conn, events(chance.randrange(size))[0]), ALONE)
         (kept,) = conn.execute("SELECT count(*) FROM custody_tree").fetchone()
         head = each(lambda: tree.root(conn, size))
         proof = each(lambda: checkpoints.proof_of(conn, chance.randint(1, size), size))
@@ -56,9 +60,8 @@ def measured(path: Path, size: int) -> str:
             lambda: checkpoints.extension(conn, chance.randint(1, size), size)
         )
     bytes_each = kept * 40 / size
-    return (
-        f"{event:.1f} | {head:.0f} | {proof:.0f} | {extension:.0f} | {bytes_each:.1f}"
-    )
+    figures = f"{event:.1f} | {alone:.1f} | {head:.0f} | {proof:.0f} | {extension:.0f}"
+    return f"{figures} | {bytes_each:.1f}"
 
 
 def events(first: int) -> list[Event]:
@@ -69,12 +72,18 @@ def events(first: int) -> list[Event]:
     ]
 
 
-def each(work: Callable[[], object]) -> float:
+def append_one(conn: sqlite3.Connection, event: Event) -> None:
+    """Append an event in a transaction of its own."""
+    with transaction(conn):
+        custody.append(conn, event, NOW)
+
+
+def each(work: Callable[[], object], rounds: int = ROUNDS) -> float:
     """Return how many microseconds a piece of work takes."""
     begin = time.process_time()
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         work()
-    return (time.process_time() - begin) / ROUNDS * 1e6
+    return (time.process_time() - begin) / rounds * 1e6
 
 
 if __name__ == "__main__":

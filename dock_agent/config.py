@@ -29,6 +29,7 @@ from dock_agent.config_tables import (
     Store,
     Sync,
     Table,
+    Timestamp,
     Vault,
     Web,
     Window,
@@ -51,6 +52,7 @@ __all__ = [
     "Store",
     "Sync",
     "Table",
+    "Timestamp",
     "Vault",
     "Web",
     "Window",
@@ -80,6 +82,7 @@ class Config(Table, frozen=True):
     web: Web = Web()
     keys: Keys = Keys()
     encryption: Encryption | None = None
+    timestamp: Timestamp | None = None
     base: Annotated[
         str, Meta(description="not in the file: where relative paths start")
     ] = ""

@@ -34,6 +34,9 @@ def faults(config: "Config") -> Iterator[str]:
     for destination in config.destinations:
         for fault in _destination(destination):
             yield f"destination `{destination.name}` {fault}"
+    if config.timestamp is not None:  # what it says is signed, however it came
+        for fault in _url(config.timestamp.url, insecure=True):
+            yield f"[timestamp] {fault}"
     yield from _listen(config.web.listen)
 
 

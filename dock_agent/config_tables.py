@@ -277,6 +277,20 @@ class Encryption(Table, frozen=True):
     ] = "default"
 
 
+class Timestamp(Table, frozen=True):
+    """A time authority (RFC 3161) that stamps the custody log's checkpoints."""
+
+    url: Annotated[
+        str, Meta(description="where it is asked; plain http will do: it signs")
+    ]
+    ca_file: Annotated[
+        str, Meta(description="the certificate that its stamps rest on, PEM")
+    ]
+    interval_s: Annotated[
+        int, Meta(ge=1, description="seconds between two stamps, at least")
+    ] = 3600
+
+
 class Keys(Table, frozen=True):
     """Where the station's own keys are."""
 

@@ -35,6 +35,12 @@ class NoSuchDocking(ConfigError):
     hint = "`dock-agent recordings --json` names the docking of each recording."
 
 
+class NoSuchAlarm(ConfigError):
+    """No alarm of this place waits for somebody to see it."""
+
+    hint = "`dock-agent alarms list` names the places."
+
+
 class NoSuchFile(ConfigError):
     """No file has this id."""
 
@@ -183,12 +189,6 @@ class AlreadyRunning(DockError):
 
     exit_code = 33
     hint = "One vault has one agent. Stop the other one first."
-
-
-class AlreadyShown(AlreadyRunning):
-    """Another demonstration runs in this directory."""
-
-    hint = "Stop it first, or name another directory with --dir."
 
 
 class SyncError(DockError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -9,16 +10,19 @@ import msgspec
 from dock_agent.bays.rules import INSTALLED, rules
 from dock_agent.clock import SystemClock
 from dock_agent.config import Config
+from dock_agent.custody.timestamp import authorities
+from dock_agent.custody.timestamp import verify as stamped
 from dock_agent.durations import size_words
 from dock_agent.errors import ConfigError, DockError, StoreError
 from dock_agent.recording import DestinationName, ReadBack
-from dock_agent.store import checkpoints, custody
+from dock_agent.store import timestamps
 from dock_agent.store.db import reading, require_whole
 from dock_agent.sync.open import open_destination
 from dock_agent.vault import journal, reached
 from dock_agent.vault.probe import how_read_back
 from dock_agent.vault.real import RealDisk
 
+LATE = timedelta(days=1)  # without a time stamp, beyond the interval
 WRITE_RULES = (
     "write it as root with `dock-agent bays udev`, then `udevadm control --reload`,"
     " and dock the cameras again"
@@ -42,6 +46,7 @@ def examine(config: Config, installed: Path = Path(INSTALLED)) -> list[Finding]:
         ("vault", _vault),
         ("database", _database),
         ("clock", _clock),
+        *([("time authority", _timestamps)] if config.timestamp else []),
         *([("udev rules", _rules(installed))] if config.ports() else []),
         *((f"bay {bay.name}", _bay(bay.name)) for bay in config.bays),
         *((f"destination {d.name}", _destination(d.name)) for d in config.destinations),
@@ -75,9 +80,7 @@ def _vault(config: Config) -> str:
 def _database(config: Config) -> str:
     with reading(config.store_path) as conn:
         require_whole(conn)
-        head = custody.check(conn)
-        checkpoints.check(conn)
-        journal.check(conn, RealDisk(), config.vault_path)
+        head = journal.check(conn, RealDisk(), config.vault_path)
         told = reached.behind(RealDisk(), config.vault_path, conn) if head.seq else None
     if told is not None:
         raise StoreError(
@@ -92,6 +95,27 @@ def _clock(config: Config) -> str:
     if not SystemClock().now().trusted:
         raise StoreError("not synchronised: times in the custody log are marked so")
     return "synchronised"
+
+
+def _timestamps(config: Config) -> str:
+    """Hold every stamp against its checkpoint; say where none came for long."""
+    if config.timestamp is None:
+        return "none"
+    roots = authorities(config.resolve(config.timestamp.ca_file))
+    with reading(config.store_path) as conn:
+        timestamps.check(conn, lambda token, note: stamped(token, note, roots))
+        last = next(timestamps.newest(conn), None)
+        waits = timestamps.waiting(conn)
+    late = LATE + timedelta(seconds=config.timestamp.interval_s)
+    if waits and (not last or SystemClock().now().utc - last.kept_at > late):
+        raise StoreError(
+            f"checkpoint {waits.number} has no time stamp, nor one in the last"
+            f" {late.days} days; the log of `dock-agent sync` says why"
+        )
+    if last is None:
+        return "no checkpoint yet"
+    seen = stamped(last.token, last.note, roots)
+    return f"checkpoint {last.number} was there at {seen}"
 
 
 def _rules(installed: Path) -> Callable[[Config], str]:

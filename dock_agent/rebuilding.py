@@ -7,9 +7,9 @@ read again from the medium, file by file: only what is still what was signed cou
 verified. Nothing counts as confirmed: all of it is queued, and where a destination
 has it already, it proves that again.
 
-What came after the last checkpoint is lost: a minute, at most. Where the vault saw an
-order or an erase since (`vault/reached.py`), that is said, and nothing is erased until
-a person says that every order is known again (`hold accept`).
+What came after the last checkpoint is lost: five minutes, at most. Where the vault saw
+an order or an erase since (`vault/reached.py`), that is said, and nothing is erased
+until a person says that every order is known again (`hold accept`).
 """
 
 import os
@@ -25,13 +25,22 @@ from dock_agent.clock import SystemClock
 from dock_agent.config import Config
 from dock_agent.custody import chain, memory, merkle
 from dock_agent.custody.chain import Event
-from dock_agent.custody.checkpoint import origin, read
+from dock_agent.custody.checkpoint import of_lines, origin, read
 from dock_agent.custody.signing import PublicKey, load
+from dock_agent.custody.timestamp import authorities
+from dock_agent.custody.timestamp import verify as stamped
 from dock_agent.errors import ConfigError, CustodyError, NotAllowed, VaultUnusable
 from dock_agent.opened import forget_derived
 from dock_agent.rebuilt_rows import Rows
 from dock_agent.recording import DestinationName
-from dock_agent.store import checkpoints, custody, destinations, restore, station
+from dock_agent.store import (
+    checkpoints,
+    custody,
+    destinations,
+    restore,
+    station,
+    timestamps,
+)
 from dock_agent.store.checkpoints import Kept
 from dock_agent.store.db import connect, require_one_file, transaction
 from dock_agent.sync.backfill import backfill
@@ -112,43 +121,80 @@ class _Work:
         self._clock = SystemClock()
 
     def run(self, show: Callable[[int, int], None]) -> Rebuilt:
-        segments = list(journal.segments(self._disk, self._root))
-        if not segments:
+        known = memory.Memory()
+        with transaction(self._conn):
+            size = self._log(known)
+        if not size:
             raise NoLog(f"nothing is in {self._root / journal.FOLDER}")
-        lines = [line for segment in segments for line in segment.lines]
-        chain.verify(lines)
-        known = memory.recall(lines)
         rows = Rows(self._config, self._conn, self._clock, known)
         keys = self._trusted + rows.keys()
-        self._checkpoints(segments, keys)
-        self._begin(segments, keys, known)
-        for number, past in enumerate(sorted(known.dockings), 1):
-            rows.restore(known.dockings[past])
+        self._signatures(keys)
+        self._begin(keys, known)
+        for number, ident in enumerate(sorted(known.dockings), 1):
+            rows.restore(memory.recall(custody.lines(self._conn, ident)))
             show(number, len(known.dockings))
         told = reached.behind(self._disk, self._root, self._conn)
         if told is not None:
             rows.failed.append(f"{told}: orders to keep may be among what is lost")
-        return self._end(rows, len(lines))
+        rows.failed += self._stamps()
+        return self._end(rows, size)
 
-    def _checkpoints(self, segments: list[Segment], keys: list[PublicKey]) -> None:
-        """Hold each checkpoint against the lines; the last has a trusted key."""
-        growing = merkle.Growing()
-        for segment in segments:
+    def _stamps(self) -> list[str]:
+        """Return what is wrong with time stamps; they are kept as they are."""
+        if self._config.timestamp is None:
+            return []
+        ca_file = self._config.resolve(self._config.timestamp.ca_file)
+        try:
+            roots = authorities(ca_file)
+        except CustodyError as error:
+            return [str(error)]
+        return list(timestamps.wrong(self._conn, lambda t, n: stamped(t, n, roots)))
+
+    def _log(self, known: memory.Memory) -> int:
+        """Write the log as the vault has it, and listen; return how long it is.
+
+        It is read once: each line follows the one before it, and each checkpoint is
+        of the lines so far. Who signed that is asked when the keys are known.
+        """
+        growing, walk, at = merkle.Growing(), chain.Walk(), self._clock.now()
+        for number in range(1, journal.last(self._disk, self._root) + 1):
+            segment = self._segment(number, growing.size)
             for line in segment.lines:
+                known.hear(walk.hear(line))
                 growing.add(line.encode())
-            name, known = segment.note.partition("\n")[0], keys
-            if segment is segments[-1]:
-                name, known = origin(self._config.station.id), self._trusted
-            told = read(segment.note, known, name)
+            restore.lines(self._conn, segment.lines)
+            told = of_lines(segment.note)
             if (told.size, told.root) != (growing.size, growing.root()):
                 raise CustodyError(
                     f"checkpoint {segment.number} in the vault is of other lines"
                 )
+            kept = Kept(segment.number, told.size, segment.note)
+            checkpoints.keep(self._conn, kept, at)
+            token = journal.stamp(self._disk, self._root, segment.number)
+            if token is not None:
+                timestamps.keep(self._conn, segment.number, token, at)
+        return growing.size
 
-    def _begin(
-        self, segments: list[Segment], keys: list[PublicKey], known: memory.Memory
-    ) -> None:
-        size, at = 0, self._clock.now()
+    def _segment(self, number: int, known: int) -> Segment:
+        """Return a part of the log; raise `CustodyError` that says what is lost."""
+        try:
+            return journal.segment(self._disk, self._root, number)
+        except CustodyError as error:
+            raise CustodyError(
+                f"the log is whole up to line {known}; what came in between that and"
+                f" checkpoint {number} cannot be read: {error}"
+            ) from error
+
+    def _signatures(self, keys: list[PublicKey]) -> None:
+        """Require that each checkpoint was signed; the last by a trusted key."""
+        last = checkpoints.last(self._conn)
+        for kept in checkpoints.oldest(self._conn):
+            name, known = kept.note.partition("\n")[0], keys
+            if kept == last:
+                name, known = origin(self._config.station.id), self._trusted
+            read(kept.note, known, name)
+
+    def _begin(self, keys: list[PublicKey], known: memory.Memory) -> None:
         vault = lock.identity(self._disk, self._root, self._clock, None)
         with transaction(self._conn) as conn:
             station.set_vault_id(conn, vault)
@@ -158,10 +204,6 @@ class _Work:
                 encryption.again(
                     conn, encryption.recipients(self._config), known.encryption
                 )
-            for segment in segments:
-                restore.lines(conn, segment.lines)
-                size += len(segment.lines)
-                checkpoints.keep(conn, Kept(segment.number, size, segment.note), at)
             for table in self._config.destinations:
                 name = DestinationName(table.name)
                 place = place_of(self._config, table)()

@@ -62,7 +62,7 @@ class Rows:
         root = self.config.vault_path
         for bag in root.glob("dockings/*/*/*/*/*"):
             self.bags[bag.name] = PurePosixPath(bag.relative_to(root))
-        for name in sorted(self.bags.keys() - self.known.dockings.keys()):
+        for name in sorted(self.bags.keys() - self.known.dockings):
             self.failed.append(f"{self.bags[name]}: the custody log does not know it")
 
     def keys(self) -> list[PublicKey]:

@@ -18,7 +18,7 @@ from dock_agent.config import Config
 from dock_agent.custody.chain import canonical
 from dock_agent.errors import NotAllowed
 from dock_agent.recording import DestinationName, Digest, DockingId, FileId, Policy
-from dock_agent.store import approvals, checkpoints, files, kept
+from dock_agent.store import alarms, approvals, files, kept
 from dock_agent.store.approvals import Approval
 from dock_agent.store.db import transaction
 from dock_agent.store.kept import KeptFile, Listing
@@ -119,7 +119,7 @@ def station(conn: sqlite3.Connection, disk: Disk, root: Path, at: Instant) -> St
         now=at.utc,
         doubt=doubt(at, kept.readings(conn)),
         behind=reached.behind(disk, root, conn),
-        alarms=tuple(checkpoints.alarms(conn)),
+        alarms=tuple(map(str, alarms.every(conn))),  # also what somebody has seen
     )
 
 

@@ -40,7 +40,7 @@ from dock_agent.watch.compose import Watcher, not_live
 log = logging.getLogger(__name__)
 
 SNAPSHOT_EVERY, CHARGE_EVERY, RECONCILE_EVERY = 1.0, 10.0, 30.0  # seconds
-LOG_EVERY, SIGN_EVERY = 5.0, 60.0  # seconds: to the vault; a checkpoint of what is new
+LOG_EVERY, SIGN_EVERY = 5.0, 300.0  # seconds: to the vault; a checkpoint of what is new
 
 
 def run(config: Config, stop: threading.Event, ready: Callable[[], None]) -> None:

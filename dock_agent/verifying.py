@@ -10,9 +10,11 @@ import msgspec
 from dock_agent.config import Config
 from dock_agent.custody.manifest import KEY_LABEL, labels
 from dock_agent.custody.signing import PublicKey, load
+from dock_agent.custody.timestamp import authorities
+from dock_agent.custody.timestamp import verify as stamped
 from dock_agent.errors import CustodyError, NoSuchDocking
 from dock_agent.recording import Digest, DockingId
-from dock_agent.store import checkpoints, custody, dockings, station
+from dock_agent.store import dockings, station, timestamps
 from dock_agent.store.db import reading, require_whole
 from dock_agent.store.dockings import Docking
 from dock_agent.vault import journal
@@ -58,7 +60,7 @@ def verify(
             show(number, len(chosen))
         if not wanted:
             whole.failed += _unknown(conn, config.vault_path)
-        told = _custody(conn, config.vault_path)
+        told = _custody(conn, config)
     return Verified(
         checked=whole.checked, ok=whole.ok, failed=tuple(whole.failed), custody=told
     )
@@ -106,11 +108,12 @@ def _unknown(conn: sqlite3.Connection, root: Path) -> list[Failure]:
     ]
 
 
-def _custody(conn: sqlite3.Connection, vault: Path) -> str:
+def _custody(conn: sqlite3.Connection, config: Config) -> str:
     try:
-        custody.check(conn)
-        checkpoints.check(conn)
-        journal.check(conn, RealDisk(), vault)
+        journal.check(conn, RealDisk(), config.vault_path)
+        if config.timestamp is not None:
+            roots = authorities(config.resolve(config.timestamp.ca_file))
+            timestamps.check(conn, lambda token, note: stamped(token, note, roots))
     except CustodyError as error:
         return str(error)
     return "ok"

@@ -72,6 +72,7 @@ def configuration() -> str:
         "web": config.Web,
         "keys": config.Keys,
         "encryption": config.Encryption,
+        "timestamp": config.Timestamp,
     }
     for name, table in tables.items():
         title = " ".join((table.__doc__ or "").split())

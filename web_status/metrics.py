@@ -53,6 +53,10 @@ def _figures(status: Status) -> Iterator[Metric]:
     yield _gauge("vault_usable_bytes", "free above the reserve", usable(vault))
     owed = away(status.owed, status.bays)
     yield _gauge("cameras_owed", "pulled early and not yet back", len(owed))
+    about = "places where the custody log is not what it was, not acknowledged"
+    yield _gauge("alarms", about, len(status.alarms))
+    about = "such places that somebody has acknowledged"
+    yield _gauge("alarms_acknowledged", about, len(status.acknowledged))
     yield _links(status)
 
 

@@ -67,7 +67,9 @@ def _amber(bay: BayStatus) -> BayStatus:
 def _for_anybody(status: Status) -> Status:
     bays = tuple(msgspec.structs.replace(bay, reason=None) for bay in status.bays)
     links = tuple(map(_only_the_state, status.links))
-    return msgspec.structs.replace(status, bays=bays, links=links, alarms=(), alerts=())
+    return msgspec.structs.replace(
+        status, bays=bays, links=links, alarms=(), acknowledged=(), alerts=()
+    )
 
 
 def _only_the_state(link: Link) -> Link:

@@ -16,6 +16,7 @@ from dock_agent import __version__
 from dock_agent.errors import DockError
 
 COMMANDS = {
+    "alarms": "alarms",
     "bays": "bays",
     "category": "category",
     "check-config": "config",

@@ -1,5 +1,6 @@
 """status: what the station is doing, from the agent's last snapshot."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import click
@@ -32,10 +33,8 @@ def _show(status: Status, config: Config, now: datetime) -> None:
     click.secho(status.verdict.text, bold=True)
     if not status.live:
         click.echo(_not_live(status))
-    for alarm in status.alarms:
-        click.echo(f"The custody log is not what it was. {alarm}.")
-    for alert in status.alerts:
-        click.echo(f"A copy is not what it should be. {alert}")
+    for line in _wrong(status):
+        click.echo(line)
     for bay in status.bays:
         click.echo(_line(bay))
     click.echo(_queue(status.queue))
@@ -48,6 +47,16 @@ def _show(status: Status, config: Config, now: datetime) -> None:
         click.echo(
             f"{owed.camera} must be docked again: {owed.done} of {owed.total} are safe."
         )
+
+
+def _wrong(status: Status) -> Iterator[str]:
+    """Yield what is wrong with the log and with copies."""
+    for alarm in status.alarms:
+        yield f"The custody log is not what it was. {alarm}."
+    for alarm in status.acknowledged:
+        yield f"The custody log is not what it was, acknowledged. {alarm}."
+    for alert in status.alerts:
+        yield f"A copy is not what it should be. {alert}"
 
 
 def _not_live(status: Status) -> str:

@@ -8,7 +8,6 @@ the lines of one docking are a chain of their own when they leave the station.
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +16,14 @@ from dock_agent.clock import Instant, stamp
 from dock_agent.errors import CustodyError
 from dock_agent.recording import Digest, DockingId
 
-SURROGATE = re.compile("[\ud800-\udfff]")
 PLAIN = (str, int, type(None))
+FLAT = {str, int, bool, type(None)}
+ENCODE = json.JSONEncoder(
+    sort_keys=True,
+    separators=(",", ":"),
+    ensure_ascii=False,
+    check_circular=False,  # what is in a line was never a circle
+).encode
 NOTHING = Digest("0" * 64)  # what the first line of a chain points to
 
 
@@ -49,12 +54,8 @@ def canonical(thing: Any) -> str:
     Raises `CustodyError` on a fraction, whose text is not the same everywhere,
     and on a string that is not Unicode (a lone surrogate).
     """
-    if _has_float(thing):
-        raise CustodyError(f"a custody line holds no fractions: {thing!r}")
-    text = json.dumps(thing, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    if SURROGATE.search(text):
-        raise CustodyError(f"a custody line holds Unicode only: {text!a}")
-    return text
+    _require_no_fractions(thing)
+    return _text(thing)
 
 
 def digest(line: str) -> Digest:
@@ -77,22 +78,45 @@ def split(text: str) -> list[str]:
 def next_line(last: Head, last_of_docking: Head, event: Event, at: Instant) -> str:
     """Return the line for `event`, linked to both chains."""
     about = event.docking is not None
-    return canonical(
+    if not FLAT.issuperset(map(type, event.facts.values())):  # nearly always
+        _require_no_fractions(event.facts)
+    return _text(
         {
-            "seq": last.seq + 1,
-            "prev": last.sha256,
-            "docking": event.docking,
-            "docking_seq": last_of_docking.seq + 1 if about else None,
-            "docking_prev": last_of_docking.sha256 if about else None,
-            "kind": event.kind,
             "actor": event.actor,
             "at": stamp(at.utc),
-            "monotonic_ns": at.monotonic_ns,
             "boot": at.boot,
             "clock_trusted": at.trusted,
+            "docking": event.docking,
+            "docking_prev": last_of_docking.sha256 if about else None,
+            "docking_seq": last_of_docking.seq + 1 if about else None,
             "facts": dict(event.facts),
+            "kind": event.kind,
+            "monotonic_ns": at.monotonic_ns,
+            "prev": last.sha256,
+            "seq": last.seq + 1,
         }
     )
+
+
+class Walk:
+    """A walk through a station's whole log; it keeps a head for each docking."""
+
+    def __init__(self) -> None:
+        self.last = EMPTY
+        self._dockings: dict[str, Head] = {}
+
+    def hear(self, line: str) -> dict[str, Any]:
+        """Return what the next line says; raise `CustodyError` if it is not next."""
+        number = self.last.seq + 1
+        fields, sha256 = parse(line, number), digest(line)
+        _follows(fields, ("seq", "prev"), self.last, number)
+        docking = fields.get("docking")
+        if isinstance(docking, str):
+            about = self._dockings.get(docking, EMPTY)
+            _follows(fields, ("docking_seq", "docking_prev"), about, number)
+            self._dockings[docking] = Head(about.seq + 1, sha256)
+        self.last = Head(number, sha256)
+        return fields
 
 
 def verify(lines: Iterable[str]) -> Head:
@@ -102,17 +126,10 @@ def verify(lines: Iterable[str]) -> Head:
     is what vouches for it, so nothing in the log vouches for the last. Raises
     `CustodyError` at the first bad line.
     """
-    last, dockings = EMPTY, dict[str, Head]()
-    for number, line in enumerate(lines, 1):
-        fields, sha256 = parse(line, number), digest(line)
-        _follows(fields, ("seq", "prev"), last, number)
-        last = Head(number, sha256)
-        docking = fields.get("docking")
-        if isinstance(docking, str):
-            about = dockings.get(docking, EMPTY)
-            _follows(fields, ("docking_seq", "docking_prev"), about, number)
-            dockings[docking] = Head(about.seq + 1, sha256)
-    return last
+    walk = Walk()
+    for line in lines:
+        walk.hear(line)
+    return walk.last
 
 
 def verify_docking(lines: Iterable[str], docking: DockingId) -> Head:
@@ -147,6 +164,20 @@ def _follows(
         raise CustodyError(f"line {number}: {keys[0]} is {told}, not {last.seq + 1}")
     if link != last.sha256:
         raise CustodyError(f"line {number} does not follow the line before it")
+
+
+def _text(thing: Any) -> str:
+    text = ENCODE(thing)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # a lone surrogate
+        raise CustodyError(f"a custody line holds Unicode only: {text!a}") from error
+    return text
+
+
+def _require_no_fractions(thing: Any) -> None:
+    if _has_float(thing):
+        raise CustodyError(f"a custody line holds no fractions: {thing!r}")
 
 
 def _has_float(thing: Any) -> bool:

@@ -58,12 +58,18 @@ def read(note: str, keys: Iterable[PublicKey], expected: str) -> Checkpoint:
 
     Raises `CustodyError` for anything else, however little it differs.
     """
-    text = open_note(note, expected, keys)
-    lines = text.split("\n")
-    told, size, root = lines[:3] if len(lines) == 4 else ("", "", "")  # noqa: PLR2004  and what follows the last newline
-    if told != expected or not SIZE.fullmatch(size):
+    told = _parsed(open_note(note, expected, keys))
+    if told.origin != expected:
         raise CustodyError(f"not a checkpoint of {expected}")
-    return Checkpoint(told, int(size), _bytes(root, HASH))
+    return told
+
+
+def of_lines(note: str) -> Checkpoint:
+    """Return what a note says, whoever signed it: that is still to be asked.
+
+    Raises `CustodyError` where it is not the text of a checkpoint.
+    """
+    return _parsed(note.partition("\n\n")[0] + "\n")
 
 
 def sign_note(text: str, name: str, key: SigningKey) -> str:
@@ -143,6 +149,14 @@ def read_proof(text: str) -> Proof:
     if hashes.pop():
         raise CustodyError("the proof is too long")
     return Proof(int(told), tuple(_bytes(one, HASH) for one in hashes), note)
+
+
+def _parsed(text: str) -> Checkpoint:
+    lines = text.split("\n")
+    told, size, root = lines[:3] if len(lines) == 4 else ("", "", "")  # noqa: PLR2004  and what follows the last newline
+    if not SIZE.fullmatch(size):
+        raise CustodyError("not a checkpoint")
+    return Checkpoint(told, int(size), _bytes(root, HASH))
 
 
 def _require_text(text: str) -> None:

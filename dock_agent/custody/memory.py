@@ -1,4 +1,8 @@
-"""What the custody log says of the station, read from its lines alone. Pure."""
+"""What the custody log says, read from its lines alone. Pure.
+
+Of the station from all of them, as they come; of a docking from its own, so that
+nobody has to keep what was said of every file there ever was.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -67,9 +71,12 @@ class TurnedOn:
 
 @dataclass(slots=True)
 class Memory:
-    """What is known from the log. `keys` are ids, `pems` the keys it has whole."""
+    """What the log says of the station, and which dockings there were.
 
-    dockings: dict[DockingId, Past] = field(default_factory=dict)
+    `keys` are ids, `pems` the keys it has whole.
+    """
+
+    dockings: set[DockingId] = field(default_factory=set)
     holds: dict[DockingId, Order] = field(default_factory=dict)
     markers: dict[str, str] = field(default_factory=dict)  # by destination
     keys: set[str] = field(default_factory=set)
@@ -82,17 +89,15 @@ class Memory:
         kind, facts, ident = line["kind"], line["facts"], line["docking"]
         match kind:
             case "docked":
-                self.dockings[ident] = _docked(line)
+                self.dockings.add(ident)
             case "hold placed":
                 self.holds[ident] = Order(line["actor"], facts["reason"], line["at"])
             case "hold lifted":
                 self.holds.pop(ident, None)
-            case _ if ident in self.dockings:
-                _learn(self.dockings[ident], line)
-            case _:
+            case DockingState.SEALED:
+                self.keys.add(facts["key"])
+            case _ if ident is None:
                 self._hear_of_station(kind, facts)
-        if kind == DockingState.SEALED:
-            self.keys.add(facts["key"])
 
     def _hear_of_station(self, kind: str, facts: Mapping[str, Any]) -> None:
         match kind:
@@ -110,12 +115,13 @@ class Memory:
             self.terms = facts["terms"]
 
 
-def recall(lines: Iterable[str]) -> Memory:
-    """Return what the lines tell, from the first to the last. They are verified."""
-    memory = Memory()
-    for number, line in enumerate(lines, 1):
-        memory.hear(parse(line, number))
-    return memory
+def recall(lines: Iterable[str]) -> Past:
+    """Return what the lines of one docking tell; they are verified, and not none."""
+    first, *others = (parse(line, number) for number, line in enumerate(lines, 1))
+    past = _docked(first)
+    for line in others:
+        _learn(past, line)
+    return past
 
 
 def _docked(line: Mapping[str, Any]) -> Past:

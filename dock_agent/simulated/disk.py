@@ -158,6 +158,11 @@ class SimulatedDisk:
         self.step(writes=False)
         return sorted(name for name in self._names if path in name.parents)
 
+    def names(self, path: Path) -> Iterable[str]:
+        self.step(writes=False)
+        known = self._names.keys() | self._directories
+        return sorted(found.name for found in known if found.parent == path)
+
     def directories(self, path: Path) -> Iterable[Path]:
         self.step(writes=False)
         return sorted(name for name in self._directories if path in name.parents)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dock_agent.config import Config, load
-from dock_agent.errors import AlreadyShown, ConfigError
+from dock_agent.errors import AlreadyRunning, ConfigError
 from dock_agent.recording import ReadBack
 from dock_agent.simulated import object_store
 from dock_agent.simulated.cards import Card, build, size
@@ -67,6 +67,12 @@ bucket = "{bucket}"
 prefix = "demo/"
 credentials_file = "{credentials}"
 """
+
+
+class AlreadyShown(AlreadyRunning):
+    """Another demonstration runs in this directory."""
+
+    hint = "Stop it first, or name another directory with --dir."
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,19 @@
 """The checkpoints of the custody log: made, kept for good, and held against it."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from dock_agent.clock import Instant, stamp
-from dock_agent.custody import merkle
-from dock_agent.custody.chain import Event
+from dock_agent.custody import chain, merkle
+from dock_agent.custody.chain import Head
 from dock_agent.custody.checkpoint import Checkpoint, origin, read, signed
 from dock_agent.custody.signing import PublicKey, SigningKey
 from dock_agent.errors import CustodyError
 from dock_agent.recording import DestinationName
 from dock_agent.store import custody, station, tree
-from dock_agent.store.db import writer
+from dock_agent.store.db import snapshot, writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,15 @@ class Kept:
     number: int
     size: int
     note: str
+
+
+Seen = Callable[[Kept, Sequence[str]], None]
+"""Is shown a checkpoint, and the lines since the one before it."""
+
+
+def unseen(kept: Kept, lines: Sequence[str]) -> None:
+    """See nothing."""
+    del kept, lines
 
 
 @writer
@@ -73,6 +83,21 @@ def newest(conn: sqlite3.Connection, below: int | None = None) -> Iterator[Kept]
         yield Kept(row["number"], row["size"], row["note"])
 
 
+def oldest(conn: sqlite3.Connection, above: int = 0) -> Iterator[Kept]:
+    """Yield the checkpoints above a number, the oldest first.
+
+    Nothing is left open in between: who hears of one may write.
+    """
+    while row := conn.execute(
+        "SELECT number, size, note FROM checkpoint WHERE number > ?"
+        " ORDER BY number LIMIT 1",
+        (above,),
+    ).fetchone():
+        kept = Kept(*row)
+        above = kept.number
+        yield kept
+
+
 def proof_of(conn: sqlite3.Connection, seq: int, size: int) -> list[bytes]:
     """Return the hashes that prove line `seq`, from 1, in the log of `size` lines."""
     return merkle.inclusion(seq - 1, size, tree.reader(conn))
@@ -83,49 +108,33 @@ def extension(conn: sqlite3.Connection, old: int, size: int) -> list[bytes]:
     return merkle.consistency(old, size, tree.reader(conn))
 
 
-def check(conn: sqlite3.Connection) -> None:
-    """Read the whole log, and hold every checkpoint and the kept tree against it.
+def check(conn: sqlite3.Connection, seen: Seen = unseen) -> Head:
+    """Read the whole log once: each line, checkpoint, and the tree hold together.
 
-    Raises `CustodyError` for the first that differs.
+    `seen` is shown each checkpoint. Returns the last line; raises `CustodyError` for
+    the first thing that differs.
     """
-    keys, growing = station.keys(conn), merkle.Growing()
-    lines = custody.every(conn)
-    for kept in reversed(list(newest(conn))):
-        told = _told(kept, keys)
-        while growing.size < told.size and (line := next(lines, None)) is not None:
+    with snapshot(conn):
+        keys, growing, walk = station.keys(conn), merkle.Growing(), chain.Walk()
+        lines = custody.as_written(conn)
+        for kept in oldest(conn):
+            told, its = _told(kept, keys), list[str]()
+            for line in islice(lines, max(0, told.size - growing.size)):
+                walk.hear(line)
+                growing.add(line.encode())
+                its.append(line)
+            if (growing.size, growing.root()) != (told.size, told.root):
+                raise CustodyError(
+                    f"checkpoint {kept.number} is not of this log: it was signed with"
+                    f" {told.size} lines"
+                )
+            seen(kept, its)
+        for line in lines:
+            walk.hear(line)
             growing.add(line.encode())
-        if (growing.size, growing.root()) != (told.size, told.root):
-            raise CustodyError(
-                f"checkpoint {kept.number} is not of this log: it was signed with"
-                f" {told.size} lines"
-            )
-    for line in lines:
-        growing.add(line.encode())
-    if tree.root(conn, growing.size) != growing.root():
-        raise CustodyError("the kept tree is not that of the log's lines")
-
-
-@writer
-def alarm(conn: sqlite3.Connection, place: str, told: str, at: Instant) -> bool:
-    """A place does not have the log that we have: said once, and put on record.
-
-    Returns whether that is new.
-    """
-    cursor = conn.execute(
-        "INSERT INTO alarm (place, told) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        (place, told),
-    )
-    new = cursor.rowcount == 1
-    if new:
-        facts = {"place": place, "reason": told}
-        custody.append(conn, Event("log differs", facts=facts), at)
-    return new
-
-
-def has_alarm(conn: sqlite3.Connection, place: str) -> bool:
-    """Whether an alarm was raised for a place."""
-    row = conn.execute("SELECT 1 FROM alarm WHERE place = ?", (place,)).fetchone()
-    return row is not None
+        if tree.root(conn, growing.size) != growing.root():
+            raise CustodyError("the kept tree is not that of the log's lines")
+    return walk.last
 
 
 def unwitnessed(
@@ -150,12 +159,6 @@ def witnessed(conn: sqlite3.Connection, name: DestinationName, number: int) -> N
         " SET number = max(number, excluded.number)",
         (name, number),
     )
-
-
-def alarms(conn: sqlite3.Connection) -> list[str]:
-    """Return where the log is not what it was, and what was found there."""
-    rows = conn.execute("SELECT * FROM alarm ORDER BY place")
-    return [f"{row['place']}: {row['told']}" for row in rows]
 
 
 def _told(kept: Kept, keys: Mapping[str, PublicKey]) -> Checkpoint:

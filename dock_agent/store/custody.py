@@ -42,7 +42,7 @@ def append_all(
         rows,
     )
     if before // tree.EACH != last.seq // tree.EACH:
-        tree.grow(conn, last.seq)
+        tree.grow(conn, last.seq, [row[3] for row in rows])
     return [row[-1] for row in rows]
 
 
@@ -104,10 +104,11 @@ def check(conn: sqlite3.Connection) -> Head:
     A line has to be what was written, say what its row says of it, and follow
     the line before it, in the station's log and in its docking's.
     """
-    return verify(_as_written(conn))
+    return verify(as_written(conn))
 
 
-def _as_written(conn: sqlite3.Connection) -> Iterator[str]:
+def as_written(conn: sqlite3.Connection) -> Iterator[str]:
+    """Yield every line; raise `CustodyError` at one that its row does not fit."""
     rows = conn.execute(
         "SELECT line, sha256, CASE WHEN json_valid(line) THEN"
         " docking IS json_extract(line, '$.docking')"

@@ -145,6 +145,50 @@ CREATE TABLE expiry (                   -- of the vault's own copies
 CREATE INDEX expiry_open ON expiry (file) WHERE state = 'intended';
 """
 
+TIMESTAMPS = """
+CREATE TABLE timestamp (                -- RFC 3161, of a checkpoint's note
+    checkpoint INTEGER PRIMARY KEY REFERENCES checkpoint (number),
+    token BLOB NOT NULL,                -- the authority's answer, DER
+    kept_at TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER timestamp_first BEFORE INSERT ON timestamp
+WHEN EXISTS (SELECT 1 FROM timestamp WHERE checkpoint = NEW.checkpoint)
+BEGIN SELECT RAISE (ABORT, 'a checkpoint is stamped once'); END;
+CREATE TRIGGER timestamp_keeps BEFORE DELETE ON timestamp
+BEGIN SELECT RAISE (ABORT, 'time stamps are append-only'); END;
+CREATE TRIGGER timestamp_stands BEFORE UPDATE ON timestamp
+BEGIN SELECT RAISE (ABORT, 'time stamps are append-only'); END;
+"""
+
+# The index of digests was a quarter of what a line cost, and nothing looked one up.
+# Only REPLACE could make use of it, to put a line in the place of another.
+CUSTODY_LEAN = """
+CREATE TABLE custody_lean (
+    seq INTEGER PRIMARY KEY,            -- from 1, no gaps
+    docking TEXT,                       -- NULL: about the station
+    docking_seq INTEGER,
+    line TEXT NOT NULL,                 -- canonical JSON, no newline
+    sha256 TEXT NOT NULL                -- of the line's bytes
+) STRICT;
+INSERT INTO custody_lean SELECT seq, docking, docking_seq, line, sha256 FROM custody
+    ORDER BY seq;
+DROP TABLE custody;
+ALTER TABLE custody_lean RENAME TO custody;
+CREATE INDEX custody_docking ON custody (docking, docking_seq);
+CREATE TRIGGER custody_grows BEFORE INSERT ON custody
+WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM custody)
+BEGIN SELECT RAISE (ABORT, 'the custody log grows at its end'); END;
+CREATE TRIGGER custody_keeps BEFORE DELETE ON custody
+BEGIN SELECT RAISE (ABORT, 'the custody log is append-only'); END;
+CREATE TRIGGER custody_stands BEFORE UPDATE ON custody
+BEGIN SELECT RAISE (ABORT, 'the custody log is append-only'); END;
+"""
+
+ACKNOWLEDGED = """
+ALTER TABLE alarm ADD COLUMN acknowledged_by TEXT;  -- NULL: nobody has yet
+ALTER TABLE alarm ADD COLUMN why TEXT;
+"""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", FIRST),
     ("0002_configured", CONFIGURED),
@@ -156,4 +200,5 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("0008_encrypted", ENCRYPTED),
     ("0010_scrub", SCRUB),
     ("0011_retention", RETENTION),
+    ("0012_custody", TIMESTAMPS + CUSTODY_LEAN + ACKNOWLEDGED),
 )

@@ -5,6 +5,7 @@ in all. What lies between is hashed anew when it is asked for, from 15 rows or f
 """
 
 import sqlite3
+from collections.abc import Sequence
 
 from dock_agent.custody import merkle
 from dock_agent.errors import CustodyError
@@ -15,11 +16,13 @@ EACH = 1 << STEP
 
 
 @writer
-def grow(conn: sqlite3.Connection, size: int) -> None:
+def grow(conn: sqlite3.Connection, size: int, last: Sequence[str] = ()) -> None:
     """Keep the hashes of what is complete with `size` lines, in their transaction.
 
-    Also of the lines that were there before there was a tree.
+    Also of the lines that were there before there was a tree. `last` are some of the
+    last lines, if they are at hand: they are not read again.
     """
+    begin = size - len(last)
     level, complete = 1, size >> STEP
     while complete:
         row = conn.execute(
@@ -27,7 +30,12 @@ def grow(conn: sqlite3.Connection, size: int) -> None:
             (level,),
         ).fetchone()
         for number in range(row[0], complete):
-            hashes = _kept(conn, level - 1, number * EACH, EACH)
+            first = number * EACH
+            if level == 1 and first >= begin:
+                at_hand = last[first - begin : first - begin + EACH]
+                hashes = [merkle.leaf(line.encode()) for line in at_hand]
+            else:
+                hashes = _kept(conn, level - 1, first, EACH)
             conn.execute(
                 "INSERT INTO custody_tree (level, number, sha256) VALUES (?, ?, ?)",
                 (level, number, merkle.complete(hashes)),

@@ -24,6 +24,7 @@ from dock_agent.sync.s3.answers import recognised
 from dock_agent.sync.s3.client import Client, Place
 from dock_agent.sync.s3.destination import S3
 from dock_agent.sync.s3.lock import Lock
+from dock_agent.sync.stamping import stamping
 from dock_agent.sync.transport.client import Transport
 from dock_agent.sync.tryout import known as capabilities
 from dock_agent.sync.worker import Network, Worker
@@ -141,6 +142,7 @@ def worker(
     }
     network = Network(costly=config.sync.metered_interfaces)
     lanes = open_lanes(config, clock, known, wait)
-    made = Worker(config.vault_path, lanes, clock, network, stop, config.fetched_path)
+    beside = config.fetched_path, stamping(config, clock)
+    made = Worker(config.vault_path, lanes, clock, network, stop, *beside)
     made.begin(conn, {DestinationName(d.name): d.kind for d in config.destinations})
     return made

@@ -14,7 +14,7 @@ from pathlib import Path
 from dock_agent.clock import Clock
 from dock_agent.errors import FixityError, NotTaken, Refused
 from dock_agent.recording import CameraId, DestinationName, Digest, DockingId, Proof
-from dock_agent.store import checkpoints, destinations
+from dock_agent.store import alarms, checkpoints, destinations
 from dock_agent.store.checkpoints import Kept
 from dock_agent.store.db import transaction
 from dock_agent.sync.content import FileContent, Moved, unheard
@@ -43,7 +43,7 @@ class Witnessing:
         Raises as a destination does, but for what concerns one object only.
         """
         row, done = destinations.get(conn, name), 0
-        if row.kind in NO_WITNESS or checkpoints.has_alarm(conn, name):
+        if row.kind in NO_WITNESS or alarms.stands(conn, name):
             return 0
         for kept in checkpoints.unwitnessed(conn, name, AT_A_TIME):
             path = self.vault / note_path(kept.number)
@@ -69,7 +69,7 @@ class Witnessing:
                 return False
             told = f"{item.key} is there already, and is not ours"
             with transaction(conn):
-                new = checkpoints.alarm(conn, name, told, self.clock.now())
+                new = alarms.alarm(conn, name, told, self.clock.now())
             if new:
                 log.warning("the log differs destination=%s %s", name, told)
         return False

@@ -37,6 +37,7 @@ from dock_agent.sync.lane import Lane
 from dock_agent.sync.policy import LEASE, resting
 from dock_agent.sync.reconcile import Reconciler
 from dock_agent.sync.route import Routes, routes
+from dock_agent.sync.stamping import Stamping
 from dock_agent.sync.witness import Witnessing
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class Worker:
     network: Network = field(default_factory=Network)
     stop: threading.Event = field(default_factory=threading.Event)
     fetched: Path | None = None
+    stamping: Stamping | None = None
     contact: Contact = field(init=False)
     carrier: Carrier = field(init=False)
     filled: dict[DestinationName, int] = field(default_factory=dict, init=False)
@@ -178,6 +180,8 @@ class Worker:
                 show(confirmed)
             self._witness(conn, name)
             self._fetch(conn, name)
+        if self.stamping is not None:
+            self.stamping.step(conn)
         left = backlog.waiting(conn)
         return Summary(confirmed, left.count - left.refused, left.refused)
 
@@ -190,7 +194,9 @@ class Worker:
         threads = [
             name for name, lane in self.lanes.items() for _ in range(lane.connections)
         ]
-        with ThreadPoolExecutor(max(1, len(threads))) as pool:
+        with ThreadPoolExecutor(len(threads) + 1) as pool:
+            if self.stamping is not None:  # if it fails, evidence still goes
+                pool.submit(self.stamping.keep_asking, connect, self.stop)
             sending = [pool.submit(self.keep_sending, connect, n) for n in threads]
         for one in sending:
             one.result()  # raises what ended it

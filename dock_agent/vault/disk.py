@@ -131,6 +131,10 @@ class Disk(Protocol):
         """Every regular file below `path`, in sorted order; none if it is absent."""
         ...
 
+    def names(self, path: Path) -> Iterable[str]:
+        """Every name directly in `path`, in sorted order; none if it is absent."""
+        ...
+
     def directories(self, path: Path) -> Iterable[Path]:
         """Every directory below `path`, in sorted order."""
         ...

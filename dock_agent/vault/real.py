@@ -112,6 +112,12 @@ class RealDisk:
             for name in names
         )
 
+    def names(self, path: Path) -> Iterable[str]:
+        try:
+            return sorted(found.name for found in path.iterdir())
+        except FileNotFoundError:
+            return []
+
     def directories(self, path: Path) -> Iterable[Path]:
         return sorted(found for found in _below(path) if _kind(found) == stat.S_IFDIR)
 

@@ -13,7 +13,7 @@ from dock_agent.bays.machine import Bay
 from dock_agent.clock import Instant, stamp
 from dock_agent.config import Config
 from dock_agent.recording import BayName, BayState, Colour
-from dock_agent.store import alerts, backlog, checkpoints, destinations, files, views
+from dock_agent.store import alarms, alerts, backlog, destinations, files, views
 from dock_agent.store.db import reading
 from dock_agent.watch.eta import Pace
 from dock_agent.watch.links import link
@@ -93,6 +93,7 @@ def _status(
 ) -> Status:
     room, waiting = _room(config, conn, at.utc), backlog.by_destination(conn)
     said = verdict(bays, live=True, refusal=refusal(room, bays))
+    told = alarms.every(conn)
     return Status(
         station=config.station.id,
         rev=0,
@@ -110,7 +111,8 @@ def _status(
         ),
         vault=room,
         owed=tuple(_owed(row) for row in views.owed(conn)),
-        alarms=tuple(checkpoints.alarms(conn)),
+        alarms=tuple(str(one) for one in told if one.by is None),
+        acknowledged=tuple(f"{one} ({one.by})" for one in told if one.by),
         alerts=tuple(alerts.lines(conn, at.utc)),
     )
 

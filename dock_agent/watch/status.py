@@ -142,6 +142,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     owed: tuple[Owed, ...]
     alarms: tuple[str, ...] = ()  # where the custody log is not what it was
     alerts: tuple[str, ...] = ()  # which copies are not what they should be
+    acknowledged: tuple[str, ...] = ()  # and somebody has seen it, who is named
 
 
 def bay_status(bay: Bay, since: datetime, eta_s: float | None) -> BayStatus:

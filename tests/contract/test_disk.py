@@ -211,5 +211,9 @@ def test_directories_are_told_apart_from_files(disk: Disk, root: Path) -> None:
     put(disk, root / "a/file", b"x")
 
     assert list(disk.directories(root)) == [root / "a", root / "a/b"]
+    assert list(disk.names(root / "absent")) == []
+    assert {"a"} <= set(disk.names(root))
+    assert "b" not in set(disk.names(root))
+    assert "b" in set(disk.names(root / "a"))
     assert list(disk.oddities(root)) == []
     assert list(disk.directories(root / "absent")) == []

@@ -14,7 +14,7 @@ from dock_agent.errors import FixityError, NotAllowed, Unreachable, VaultUnusabl
 from dock_agent.expiring import Expiry
 from dock_agent.recording import DestinationName, FileState, Proof
 from dock_agent.retaining import NotApproved
-from dock_agent.store import checkpoints, custody, destinations, files, holds
+from dock_agent.store import alarms, custody, destinations, files, holds
 from dock_agent.store.approvals import Approval
 from dock_agent.store.db import transaction
 from dock_agent.store.dockings import Docking
@@ -159,7 +159,7 @@ def quarantine(shelf: Shelf, docking: Docking) -> None:
 def alarm(shelf: Shelf, docking: Docking) -> None:
     del docking
     with transaction(shelf.bench.conn) as conn:
-        checkpoints.alarm(conn, "cloud", "another log", shelf.clock.now())
+        alarms.alarm(conn, "cloud", "another log", shelf.clock.now())
 
 
 def doubted(shelf: Shelf, docking: Docking) -> None:

@@ -24,12 +24,11 @@ from dock_agent.errors import (
     ConfigError,
     CustodyError,
     StoreError,
-    StoreLost,
     VaultUnusable,
 )
 from dock_agent.importing import Wish, import_tree
 from dock_agent.keys import begin_new
-from dock_agent.opened import opened
+from dock_agent.opened import StoreLost, opened
 from dock_agent.rebuilding import DatabaseThere, NoLog, Rebuilt, rebuild
 from dock_agent.recording import (
     BayName,
@@ -42,6 +41,7 @@ from dock_agent.recording import (
     ReadBack,
 )
 from dock_agent.store import (
+    alarms,
     checkpoints,
     custody,
     dockings,
@@ -134,6 +134,7 @@ KEPT = {
     "hold": "SELECT * FROM hold ORDER BY docking",
     "place": "SELECT name, kind, place, marker FROM destination",
     "checkpoint": "SELECT number, size, note FROM checkpoint",
+    "stamp": "SELECT checkpoint, token FROM timestamp",
     "tree": "SELECT * FROM custody_tree",
     "station": "SELECT * FROM station ORDER BY key",
     "log": "SELECT * FROM custody ORDER BY seq",
@@ -199,7 +200,7 @@ def interrupted(config: Config, sealed: bytes | None = None) -> DockingId:
 
 
 def sign_and_keep(config: Config) -> None:
-    """Do what a running agent does each minute."""
+    """Do what a running agent does every five minutes."""
     key = load_or_make(config.signing_path)
     with closing(connect(config.store_path)) as conn:
         with transaction(conn):
@@ -427,7 +428,7 @@ def test_a_log_that_is_not_whole_makes_no_database(
     here: Site, config: Config, name: str, harm: str
 ) -> None:
     dock(here, config, FIRST)
-    path = config.vault_path / "custody" / name
+    path = config.vault_path / "custody/000" / name
     raw = bytearray(path.read_bytes())
     raw[30] ^= 1
     path.unlink()
@@ -439,6 +440,19 @@ def test_a_log_that_is_not_whole_makes_no_database(
         again(config)
 
     assert list(here.root.glob("store.db*")) == []
+
+
+def test_a_hole_in_the_log_is_told_exactly(here: Site, config: Config) -> None:
+    dock(here, config, FIRST)
+    dock(here, config, SECOND)
+    whole = [len(segment.lines) for segment in segments(config)]
+    (config.vault_path / journal.lines_path(2)).unlink()
+    lose(config)
+
+    with pytest.raises(
+        CustodyError, match=rf"whole up to line {whole[0]};.*0002\.jsonl"
+    ):
+        again(config)
 
 
 def change_last(text: str) -> str:
@@ -463,7 +477,7 @@ def test_the_last_line_is_vouched_for_by_the_checkpoint(
 ) -> None:
     """The chain alone says nothing of its end."""
     dock(here, config, FIRST)
-    path = max((config.vault_path / "custody").glob("*.jsonl"))
+    path = max((config.vault_path / "custody/000").glob("*.jsonl"))
     text = path.read_text()
     path.unlink()
     path.write_text(harm(text))
@@ -826,7 +840,7 @@ def test_a_station_that_was_put_back_is_rebuilt_from_its_new_log_alone(
     shutil.copy(old, config.store_path)
     ident = dock(here, config, SECOND | {"VIDEO/4.MP4": 500})
     with closing(connect(config.store_path)) as conn:
-        assert checkpoints.has_alarm(conn, journal.STATION)
+        assert alarms.stands(conn, journal.STATION)
     (config.vault_path / "custody").rename(here.root / "custody-before")
 
     start(config)

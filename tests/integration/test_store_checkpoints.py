@@ -1,4 +1,3 @@
-import json
 import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,7 +12,8 @@ from dock_agent.custody.signing import SigningKey
 from dock_agent.errors import CustodyError, StoreError
 from dock_agent.store import checkpoints, custody, station, tree
 from dock_agent.store.checkpoints import Kept
-from dock_agent.store.db import transaction
+from dock_agent.store.db import statements, transaction
+from dock_agent.store.schema import CUSTODY_LEAN
 from support.books import Books
 
 KEY = SigningKey.from_seed(bytes(32))
@@ -232,17 +232,41 @@ def test_checkpoints_and_tree_only_grow(books: Books, change: str) -> None:
         books.conn.execute(change)
 
 
-def test_an_alarm_is_raised_once_and_is_in_the_log(books: Books) -> None:
-    for told in ("it is older", "it is older still"):
-        with transaction(books.conn):
-            checkpoints.alarm(books.conn, "nas", told, books.at)
-
-    assert checkpoints.alarms(books.conn) == ["nas: it is older"]
-    (line,) = custody.every(books.conn)
-    assert json.loads(line)["kind"] == "log differs"
-    assert json.loads(line)["facts"] == {"place": "nas", "reason": "it is older"}
-
-
 def test_a_checkpoint_belongs_into_a_transaction(books: Books) -> None:
     with pytest.raises(StoreError, match="needs a transaction"):
         checkpoints.make(books.conn, "harbour-1", KEY, books.at)
+
+
+def test_the_log_is_the_same_once_its_table_was_made_anew(books: Books) -> None:
+    """As it is with the database of an older version."""
+    say(books, 40)
+    sign(books)
+    before = list(custody.every(books.conn))
+
+    with transaction(books.conn):
+        for statement in statements(CUSTODY_LEAN):
+            books.conn.execute(statement)
+    say(books, 5)
+
+    assert list(custody.every(books.conn))[:40] == before
+    assert checkpoints.check(books.conn).seq == 45
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM custody WHERE seq = 3",
+        "UPDATE custody SET line = '' WHERE seq = 3",
+        "REPLACE INTO custody SELECT * FROM custody WHERE seq = 3",
+        "REPLACE INTO custody VALUES (3, NULL, NULL, '', '')",
+        "INSERT INTO custody VALUES (7, NULL, NULL, '', '')",
+    ],
+)
+def test_the_log_only_grows(books: Books, change: str) -> None:
+    say(books, 5)
+    before = list(custody.every(books.conn))
+
+    with pytest.raises(sqlite3.IntegrityError):
+        books.conn.execute(change)
+
+    assert list(custody.every(books.conn)) == before

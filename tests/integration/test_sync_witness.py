@@ -14,6 +14,7 @@ from dock_agent.config import Config, load
 from dock_agent.importing import Wish, import_tree
 from dock_agent.opened import opened
 from dock_agent.rebuilding import rebuild
+from dock_agent.store import alarms as standing
 from dock_agent.store import checkpoints, custody
 from dock_agent.store.db import connect
 from dock_agent.sync.open import worker
@@ -59,7 +60,7 @@ def notes(config: Config) -> dict[str, bytes]:
 
 def alarms(config: Config) -> list[str]:
     with closing(connect(config.store_path)) as conn:
-        return checkpoints.alarms(conn)
+        return [str(one) for one in standing.every(conn)]
 
 
 def kinds(config: Config) -> list[str]:

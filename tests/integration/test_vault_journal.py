@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -7,7 +7,8 @@ from dock_agent.custody.chain import Event
 from dock_agent.custody.signing import SigningKey
 from dock_agent.errors import CustodyError
 from dock_agent.store import checkpoints, custody, station
-from dock_agent.store.db import transaction
+from dock_agent.store.checkpoints import Kept
+from dock_agent.store.db import connect, transaction
 from dock_agent.vault import journal
 from dock_agent.vault.real import RealDisk
 from support.books import Books
@@ -144,3 +145,55 @@ def test_a_database_that_went_another_way_since_writes_nothing_over(
             keep_up(old, vault)
         say(old, 1)
     assert kept(vault) == before
+
+
+def test_the_log_is_kept_in_folders_of_a_thousand() -> None:
+    assert journal.note_path(7) == "custody/000/00000007.checkpoint"
+    assert journal.lines_path(999) == "custody/000/00000999.jsonl"
+    assert journal.lines_path(1000) == "custody/001/00001000.jsonl"
+    assert journal.note_path(1_234_567) == "custody/1234/01234567.checkpoint"
+
+
+def across(books: Books, vault: Path) -> None:
+    """Have a log whose checkpoints are in two folders."""
+    for _ in range(1001):
+        say(books, 1)
+    keep_up(books, vault)
+
+
+def test_a_log_in_several_folders_is_one(books: Books, vault: Path) -> None:
+    across(books, vault)
+
+    assert len(list((vault / "custody/000").iterdir())) == 2 * 999
+    assert journal.last(RealDisk(), vault) == 1001
+    check(books, vault)
+    assert kept(vault) == list(custody.every(books.conn))
+
+
+def test_a_whole_folder_that_is_gone_is_noticed(books: Books, vault: Path) -> None:
+    across(books, vault)
+    (vault / "custody/000").rename(vault / "aside")
+
+    with pytest.raises(CustodyError, match="No such file"):
+        check(books, vault)
+
+
+def test_lines_that_are_signed_while_the_log_is_checked_are_no_fault(
+    books: Books, vault: Path
+) -> None:
+    """Another process writes; the check is of one moment."""
+    say(books, 3)
+    keep_up(books, vault)
+    other = connect(books.root / "store.db")
+
+    def write(kept: Kept, lines: Sequence[str]) -> None:
+        del kept, lines
+        with transaction(other):
+            custody.append(other, Event("said"), books.at)
+            checkpoints.make(other, "harbour-1", KEY, books.at)
+
+    head = checkpoints.check(books.conn, write)
+
+    other.close()
+    assert head.seq == 3
+    check(books, vault)

@@ -259,6 +259,22 @@ def test_a_copy_that_rotted_is_said_at_the_station_and_to_nobody_else(
     assert afar["alerts"] == []
 
 
+def test_an_alarm_that_somebody_saw_is_shown_as_acknowledged(
+    client: FlaskClient, config: Config
+) -> None:
+    seen = ("nas: it is older (K. Bell)",)
+    show(config, msgspec.structs.replace(status([ready("1")]), acknowledged=seen))
+
+    page, figures = client.get("/it").text, client.get("/metrics").text
+    afar = client.get("/api/v1/status", environ_overrides=AFAR).get_json()
+
+    assert f"acknowledged. <bdi>{seen[0]}</bdi>" in page
+    assert "Keep the vault and the database as they are" not in page
+    assert "dock_alarms 0.0" in figures
+    assert "dock_alarms_acknowledged 1.0" in figures
+    assert afar["acknowledged"] == []
+
+
 def test_health_is_that_of_the_agent(
     client: FlaskClient, config: Config, clock: StillClock
 ) -> None:

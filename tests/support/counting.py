@@ -68,6 +68,9 @@ class CountingDisk:
     def listing(self, path: Path) -> Iterable[Path]:
         return sorted(file for file in self.files if path in file.parents)
 
+    def names(self, path: Path) -> Iterable[str]:
+        return sorted(file.name for file in self.files if file.parent == path)
+
     def directories(self, path: Path) -> Iterable[Path]:
         del path
         return ()

@@ -108,6 +108,10 @@ class DyingDisk:
         self.fate.tick()
         return self.inner.listing(path)
 
+    def names(self, path: Path) -> Iterable[str]:
+        self.fate.tick()
+        return self.inner.names(path)
+
     def directories(self, path: Path) -> Iterable[Path]:
         self.fate.tick()
         return self.inner.directories(path)

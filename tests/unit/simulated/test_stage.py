@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dock_agent.errors import AlreadyShown, ConfigError
+from dock_agent.errors import ConfigError
 from dock_agent.simulated.stage import (
     CARDS,
+    AlreadyShown,
     cameras,
     configure,
     directory,
