@@ -30,7 +30,7 @@ LAYERS = (
     {"station"},
     {"agent", "deriving", "story", "examine"},
     {"run"},
-    {"demo", "imaging", "importing", "rebuilding", "rebuilt_rows"},
+    {"demo", "exporting", "imaging", "importing", "rebuilding", "rebuilt_rows"},
     {"cli"},
 )
 STRANGERS = ({"offload", "sync"}, {"offload", "export"}, {"sync", "export"})
@@ -54,6 +54,8 @@ PURE = (
     "custody.manifest",
     "custody.memory",
     "custody.merkle",
+    "export.ascmhl",
+    "export.layout",
     "media.boxes",
     "media.container",
     "media.gaps",

@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "demo",
     "destinations": "destinations",
     "doctor": "doctor",
+    "export": "export",
     "hold": "hold",
     "import": "offload",
     "keys": "keys",
@@ -31,6 +32,7 @@ COMMANDS = {
     "sync": "sync",
     "transfers": "transfers",
     "verify": "evidence",
+    "verify-export": "export",
     "why-erased": "erased",
 }  # the module of dock_agent.cli that holds each
 
