@@ -6,12 +6,8 @@ what left the station, and only after that the directory gets its name.
 """
 
 import hashlib
-import os
-import secrets
-import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,26 +19,18 @@ from dock_agent.custody import checkpoint
 from dock_agent.custody.chain import Event, parse
 from dock_agent.custody.checkpoint import Proof
 from dock_agent.custody.signing import SigningKey
-from dock_agent.errors import ConfigError, CustodyError, FixityError, NoRoom
+from dock_agent.errors import CustodyError, FixityError
 from dock_agent.export import ascmhl, layout
 from dock_agent.export.check import Checked, Show, check, embeddable
 from dock_agent.export.choose import Chosen, chosen
 from dock_agent.export.page import instructions, page
+from dock_agent.export.room import room, take_place
 from dock_agent.export.written import Written, copy, save
 from dock_agent.recording import Digest
 from dock_agent.store import checkpoints, custody
 from dock_agent.store.checkpoints import Kept
 from dock_agent.store.db import transaction
-from dock_agent.vault.disk import FULL
 from dock_agent.vault.real import RealDisk
-
-ROOM = 1 << 20  # bytes besides the files', at least
-
-
-class ExportUnusable(ConfigError):
-    """An export cannot be written to this place."""
-
-    hint = "Name a directory that is not there yet, where there is room for it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +94,9 @@ def export(
     """
     wanted = chosen(conn, order.ids)
     total = sum(len(one.copies) for one in wanted)
-    with _room(order, wanted) as part:
+    need = sum(copied.file.size for one in wanted for copied in one.copies)
+    with room(order.to, need) as root:
+        part = _Part(root, order.ascmhl)
         kept = _signed_now(conn, station)
         with RealDisk().barrier(part.root):
             size = _files(station, part, wanted, lambda done: show(done, 2 * total))
@@ -121,7 +111,7 @@ def export(
         _require(found)
         manifest = Digest(hashlib.sha256(part.manifest()).hexdigest())
         _say(conn, station, order, (wanted, manifest))
-        _name(part.root, order.to)
+        take_place(part.root, order.to)
     return Exported(
         directory=str(order.to),
         files=total,
@@ -132,31 +122,6 @@ def export(
         manifest=manifest,
         key=station.key.public.fingerprint,
     )
-
-
-@contextmanager
-def _room(order: Order, wanted: Sequence[Chosen]) -> Iterator[_Part]:
-    """Have a directory beside the target; nothing stays of it that has no name."""
-    to = order.to
-    if to.is_mount():
-        raise ExportUnusable(f"{to} is a whole file system: name a directory below it")
-    if to.is_symlink() or (to.exists() and (not to.is_dir() or any(to.iterdir()))):
-        raise ExportUnusable(f"{to} is there already")
-    root = to.with_name(f"{to.name}.part-{secrets.token_hex(4)}")
-    try:
-        root.mkdir(0o750)
-        facts = os.statvfs(root)
-        need = ROOM + sum(c.file.size for one in wanted for c in one.copies)
-        missing = need - facts.f_bavail * facts.f_frsize
-        if missing > 0:
-            raise NoRoom(f"{to.parent} lacks {missing} bytes", missing)
-        yield _Part(root, order.ascmhl)
-    except OSError as error:
-        if error.errno in FULL:
-            raise NoRoom(f"{to.parent}: {error.strerror}") from error
-        raise ExportUnusable(f"{error.filename or to}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
 
 
 def _signed_now(conn: sqlite3.Connection, station: Station) -> Kept:
@@ -176,10 +141,10 @@ def _files(
     size = done = 0
     for one in wanted:
         for copied in one.copies:
-            name = layout.data_name(one.docking, copied.file.stored)
-            source, target = station.vault / copied.path, part.root / name
+            named = layout.data_name(one.docking, copied.file.stored)
+            source, target = station.vault / copied.path, part.root / named
             written = copy(source, target, copied.file.mtime_ns, more=part.more)
-            part.listed[name] = written
+            part.listed[named] = written
             size, done = size + written.size, done + 1
             show(done)
     return size
@@ -284,12 +249,3 @@ def _say(
     ]
     with transaction(conn):
         custody.append_all(conn, events, station.clock.now())
-
-
-def _name(part: Path, to: Path) -> None:
-    """Give the directory its name; one that is empty makes way for it."""
-    disk = RealDisk()
-    for folder in (part, *disk.directories(part)):
-        disk.sync_directory(folder)
-    part.rename(to)
-    disk.sync_directory(to.parent)

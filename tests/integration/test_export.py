@@ -19,7 +19,7 @@ from dock_agent.errors import (
 from dock_agent.export import layout
 from dock_agent.export.check import Checked, check
 from dock_agent.export.choose import NoSuchEvidence
-from dock_agent.export.package import ExportUnusable
+from dock_agent.export.room import ExportUnusable
 from dock_agent.store import custody, files
 from dock_agent.store.db import transaction
 from dock_agent.vault.real import RealDisk
