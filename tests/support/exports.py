@@ -6,12 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dock_agent.clock import SystemClock
+from dock_agent.custody import merkle
+from dock_agent.custody.chain import Event
 from dock_agent.custody.checkpoint import Checkpoint, Proof, read_proof, signed
 from dock_agent.custody.signing import SigningKey
 from dock_agent.export import layout
 from dock_agent.export.check import embeddable
 from dock_agent.export.package import Exported, Order, Station, export
 from dock_agent.export.page import page
+from dock_agent.store import custody
+from dock_agent.store.db import transaction
 from support.bench import KEY, Bench
 from support.cards import card
 
@@ -37,6 +41,10 @@ def exports(bench: Bench, to: Path, *ids: str, ascmhl: bool = False) -> Exported
 def exported(root: Path) -> Path:
     """Make a station in `root`, dock a camera, export its docking; return where."""
     bench = Bench(root)
+    facts = {"key": KEY.id, "before": None, "public": KEY.public.pem().decode()}
+    with transaction(bench.conn):
+        event = Event("key changed", facts=facts)
+        custody.append(bench.conn, event, bench.clock.now())
     docking = bench.dock(card(root / "card", SIZES))
     exports(bench, root / "export", docking.id)
     bench.close()
@@ -186,6 +194,37 @@ def cut_before_the_seal(root: Path) -> None:
     proof(root, -1).unlink()
 
 
+def deleted_with_its_proof(root: Path) -> None:
+    lines(root, lambda all_: all_[:2] + all_[3:])
+    proof(root, 2).unlink()
+
+
+def other_raw_checkpoint(root: Path) -> None:
+    """Put another text and its signature in the place of what openssl reads."""
+    was = told(root)
+    text = Checkpoint(was.origin, was.size + 1, was.root).text().encode()
+    rewrite(root / layout.NOTE_TEXT, text)
+    rewrite(root / layout.NOTE_SIG, KEY.sign(text))
+
+
+def proof_of_another_checkpoint(root: Path) -> None:
+    """Prove the first line in a log of one line, which the station signed once."""
+    line = (root / layout.LOG).read_bytes().split(b"\n")[0]
+    note = signed(Checkpoint(told(root).origin, 1, merkle.leaf(line)), KEY)
+    rewrite(proof(root), Proof(0, (), note).text().encode())
+
+
+def changed_head(root: Path) -> None:
+    """Change a checkpoint below its signature, everywhere alike."""
+    was = told(root)
+    head = Checkpoint(was.origin, was.size, bytes(32)).text()
+    for path in (root / layout.NOTE, *(root / layout.PROOFS).iterdir()):
+        text = path.read_text("utf-8").replace(was.text(), head)
+        rewrite(path, text.encode())
+    rewrite(root / layout.NOTE_TEXT, head.encode())
+    rewrite(root / layout.NOTE_SIG, KEY.sign(head.encode()))
+
+
 def resigned(change: Mutant) -> Mutant:
     """Do it, and sign list and page again with the station's own key."""
 
@@ -225,6 +264,12 @@ INSIDE: dict[str, Mutant] = {
     "a line that is none": resigned(
         lambda root: lines(root, lambda all_: [*all_, b"{\n"])
     ),
+    "a line deleted with its proof": resigned(deleted_with_its_proof),
+    "a station's line twice": resigned(lambda root: lines(root, lambda a: a[:1] + a)),
+    "a raw checkpoint that is another": resigned(other_raw_checkpoint),
+    "a raw signature that is none": resigned(lambda r: flip(r / layout.NOTE_SIG)),
+    "a signature of another checkpoint": resigned(changed_head),
+    "a proof of another checkpoint": resigned(proof_of_another_checkpoint),
     "a changed proof": resigned(
         lambda root: rewrite(proof(root), proof(root, 1).read_bytes())
     ),

@@ -44,7 +44,7 @@ function listOf(text) {
   return list;
 }
 
-/** Return origin, size, root and text of a signed note, if the key signed it. */
+/** Return origin, size, root, text and signature of a signed note, if the key signed it. */
 async function checkpointOf(note, key) {
   const cut = note.lastIndexOf("\n\n");
   const text = note.slice(0, cut + 1);
@@ -56,7 +56,7 @@ async function checkpointOf(note, key) {
   const id = hex(sha256(ids).subarray(0, 4));
   const signatures = note.slice(cut + 2).split("\n");
   if (signatures.pop() !== "") fail("the checkpoint is cut off");
-  let held = 0;
+  let held = null;
   for (const line of signatures) {
     const told = /^— ([^ +]+) ([A-Za-z0-9+/]+={0,2})$/.exec(line);
     if (!told) fail("the checkpoint has a line that is no signature");
@@ -65,10 +65,10 @@ async function checkpointOf(note, key) {
     if (!(await verified(key, bytes.subarray(4), utf8(text)))) {
       fail("the checkpoint is not signed by the key of this export");
     }
-    held++;
+    held = bytes.subarray(4);
   }
   if (!held) fail("the checkpoint is not signed by the key of this export");
-  return { origin, size: Number(size), root: hex(unbase64(root)), text };
+  return { origin, size: Number(size), root: hex(unbase64(root)), text, signature: held };
 }
 
 function node(left, right) {
@@ -180,7 +180,8 @@ async function checkPage(facts) {
   }
   const list = listOf(manifest);
   const same = (name, text) => {
-    if (list.get(name) !== hex(sha256(utf8(text)))) fail(`${name} is not what was signed`);
+    const bytes = typeof text === "string" ? utf8(text) : text;
+    if (list.get(name) !== hex(sha256(bytes))) fail(`${name} is not what was signed`);
   };
   for (const [name, text] of Object.entries(texts)) {
     if (name !== "manifest-sha256.txt") same(name, text);
@@ -188,6 +189,7 @@ async function checkPage(facts) {
   const note = texts.checkpoint, about = JSON.parse(texts["export.json"]);
   const told = await checkpointOf(note, key);
   same("checkpoint.txt", told.text);
+  same("checkpoint.sig", told.signature);
   if (told.origin !== about.log) fail("the checkpoint is of another station's log");
   const lines = chained(texts["custody.jsonl"]);
   for (const { line, told: { seq } } of lines) {

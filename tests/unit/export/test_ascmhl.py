@@ -10,7 +10,7 @@ from dock_agent.recording import Digest
 
 AT = stamp(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 ABOUT = About("dock-agent 1", AT, "a & b", "dock-agent/x", {})
-EMPTY = "c459dsjfscH38cYeXXYogktxf4Cd9ibshE3BHUo6a58hBXmRQdZrAkZzsWcbWtDg5oQstpDuni4Hirj75GEmTc1sFT"
+EMPTY = "c459dsjfscH38cYeXXYogktxf4Cd9ibshE3BHUo6a58hBXmRQdZrAkZzsWcbWtDg5oQstpDuni4Hirj75GEmTc1sFT"  # noqa: E501  a C4 id is long
 FILE = Written(2, Digest("ab" * 32), hashlib.sha512(b"").digest(), 0)
 SPACE = "{urn:ASC:MHL:v2.0}"
 
