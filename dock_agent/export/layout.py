@@ -90,21 +90,20 @@ def copies(lines: Iterable[Mapping[str, Any]]) -> dict[str, set[Digest]]:
             safe.pop(name, None)
             if kind != "quarantined":
                 safe[name] = facts
-    return {name: _digests(facts, safe) for name, facts in safe.items()}
+    held: dict[tuple[str, Any], set[Digest]] = {}
+    for name, facts in safe.items():
+        if "held_by" not in facts:
+            whose = name.split("/")[1], facts.get("sha256")
+            held.setdefault(whose, set()).add(_copy(facts))
+    return {name: _digests(facts, held) for name, facts in safe.items()}
 
 
 def _digests(
-    facts: Mapping[str, Any], safe: Mapping[str, Mapping[str, Any]]
+    facts: Mapping[str, Any], held: Mapping[tuple[str, Any], set[Digest]]
 ) -> set[Digest]:
     if "held_by" not in facts:
         return {_copy(facts)}
-    holder = data_name(str(facts["held_by"]), "")
-    return {
-        _copy(other)
-        for name, other in safe.items()
-        if name.startswith(holder) and "held_by" not in other
-        if other.get("sha256") == facts.get("sha256")
-    }
+    return held.get((str(facts["held_by"]), facts.get("sha256")), set())
 
 
 def _copy(facts: Mapping[str, Any]) -> Digest:

@@ -155,6 +155,19 @@ def test_one_file_proves_nothing_of_the_others(
     assert answers(page)[3:6] == ["Not checked"] * 3
 
 
+def test_some_files_are_no_folder_with_the_others_missing(
+    context: BrowserContext, export: Path
+) -> None:
+    page = opened(context, export)
+
+    some = [export / layout.PAGE, evidence(export)]
+    page.get_by_label("Or some of its files").set_input_files(some)
+    settled(page)
+
+    expect(page.locator("#told")).to_contain_text("1 of 3 files were read")
+    assert verdict(page) == "open"
+
+
 def test_a_changed_file_by_itself_is_noticed(
     context: BrowserContext, export: Path
 ) -> None:
@@ -212,6 +225,17 @@ def test_what_anybody_does_to_an_export_is_noticed(
     assert verdict(page) != "proven"
     if name != "manifest deleted":
         assert verdict(page) == "wrong"
+
+
+def test_a_list_that_the_key_did_not_sign_is_noticed_before_any_file_is_chosen(
+    context: BrowserContext, export: Path
+) -> None:
+    MUTANTS["made anew without the key"](export)
+
+    page = opened(context, export)
+
+    assert verdict(page) == "wrong"
+    expect(page.locator("#wrong")).to_contain_text("the list of files is not signed")
 
 
 @pytest.mark.parametrize("name", INSIDE)
@@ -278,6 +302,23 @@ def test_a_large_file_is_read_in_pieces(
 ) -> None:
     bench = Bench(tmp_path)
     docking = bench.dock(card(tmp_path / "card", {"1.MP4": (9 << 20) + 1}))
+    exports(bench, tmp_path / "export", docking.id)
+    bench.close()
+    page = opened(context, tmp_path / "export")
+
+    drop(page, tmp_path / "export")
+    compare(page)
+
+    expect(page.locator("h1")).to_have_text("Proven", timeout=SOON)
+
+
+def test_a_file_that_an_earlier_docking_holds_is_proven_by_its_line(
+    context: BrowserContext, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path)
+    source = card(tmp_path / "card", {"VIDEO/1.MP4": 300_000})
+    bench.dock(source)
+    docking = bench.dock(card(source, SIZES))
     exports(bench, tmp_path / "export", docking.id)
     bench.close()
     page = opened(context, tmp_path / "export")

@@ -214,15 +214,28 @@ def proof_of_another_checkpoint(root: Path) -> None:
     rewrite(proof(root), Proof(0, (), note).text().encode())
 
 
-def changed_head(root: Path) -> None:
-    """Change a checkpoint below its signature, everywhere alike."""
-    was = told(root)
-    head = Checkpoint(was.origin, was.size, bytes(32)).text()
-    for path in (root / layout.NOTE, *(root / layout.PROOFS).iterdir()):
-        text = path.read_text("utf-8").replace(was.text(), head)
-        rewrite(path, text.encode())
-    rewrite(root / layout.NOTE_TEXT, head.encode())
-    rewrite(root / layout.NOTE_SIG, KEY.sign(head.encode()))
+def forged(root: Path) -> None:
+    """Change the last line, and all that follows from it, but for the signature.
+
+    The export has every line of its station, so that anybody can make the tree anew.
+    """
+
+    def change(all_: list[bytes]) -> list[bytes]:
+        return [*all_[:-1], all_[-1].replace(b'"actor":"', b'"actor":"x')]
+
+    def read(level: int, number: int) -> bytes:
+        return merkle.complete(leaves[number << level : (number + 1) << level])
+
+    lines(root, change)
+    kept, was = (root / layout.LOG).read_bytes().split(b"\n")[:-1], told(root)
+    leaves, size = [merkle.leaf(line) for line in kept], len(kept)
+    now = Checkpoint(was.origin, size, merkle.root(size, read)).text()
+    note = (root / layout.NOTE).read_text("utf-8").replace(was.text(), now)
+    rewrite(root / layout.NOTE, note.encode())
+    rewrite(root / layout.NOTE_TEXT, now.encode())
+    for index in range(size):
+        text = Proof(index, merkle.inclusion(index, size, read), note).text()
+        rewrite(root / layout.proof_name(index + 1), text.encode())
 
 
 def resigned(change: Mutant) -> Mutant:
@@ -268,7 +281,7 @@ INSIDE: dict[str, Mutant] = {
     "a station's line twice": resigned(lambda root: lines(root, lambda a: a[:1] + a)),
     "a raw checkpoint that is another": resigned(other_raw_checkpoint),
     "a raw signature that is none": resigned(lambda r: flip(r / layout.NOTE_SIG)),
-    "a signature of another checkpoint": resigned(changed_head),
+    "a log forged below its signature": resigned(forged),
     "a proof of another checkpoint": resigned(proof_of_another_checkpoint),
     "a changed proof": resigned(
         lambda root: rewrite(proof(root), proof(root, 1).read_bytes())

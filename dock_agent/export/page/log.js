@@ -137,16 +137,16 @@ function copiesOf(lines) {
     else if (told.kind === "quarantined") safe.delete(name);
   }
   const copy = (facts) => (facts.encrypted ?? facts).sha256;
+  const kept = new Map(); // by docking and the digest of the camera's bytes
+  for (const [name, facts] of safe) {
+    const whose = `${name.split("/")[1]} ${facts.sha256}`;
+    if (!("held_by" in facts)) kept.set(whose, [...(kept.get(whose) ?? []), copy(facts)]);
+  }
   const allowed = new Map();
   for (const [name, facts] of safe) {
-    if (!("held_by" in facts)) {
-      allowed.set(name, [copy(facts)]);
-      continue;
-    }
-    const from = [...safe].filter(([other, its]) =>
-      other.startsWith(`data/${facts.held_by}/`) && !("held_by" in its)
-      && its.sha256 === facts.sha256);
-    allowed.set(name, from.map(([, its]) => copy(its)));
+    const held = "held_by" in facts;
+    const whose = `${facts.held_by} ${facts.sha256}`;
+    allowed.set(name, held ? kept.get(whose) ?? [] : [copy(facts)]);
   }
   return allowed;
 }
