@@ -32,7 +32,15 @@ LAYERS = (
     {"agent", "deriving", "scrubbing", "story", "examine"},
     {"opened"},
     {"run"},
-    {"demo", "expiring", "imaging", "importing", "rebuilding", "rebuilt_rows"},
+    {
+        "demo",
+        "expiring",
+        "exporting",
+        "imaging",
+        "importing",
+        "rebuilding",
+        "rebuilt_rows",
+    },
     {"cli"},
 )
 STRANGERS = ({"offload", "sync"}, {"offload", "export"}, {"sync", "export"})
@@ -56,6 +64,8 @@ PURE = (
     "custody.manifest",
     "custody.memory",
     "custody.merkle",
+    "export.ascmhl",
+    "export.layout",
     "media.boxes",
     "media.container",
     "media.gaps",

@@ -260,6 +260,7 @@ SENTENCES: Mapping[str, Callable[[Facts], str]] = {
     "fault": _plain("The docking stopped; a person must look"),
     "confirmed": _confirmed,
     "refused": _refused,
+    "exported": _plain("It was exported: a copy left the station"),
     "hold placed": _plain("A person ordered that this docking is kept"),
     "hold lifted": _plain("A person ended that order"),
     "erase intended": _erase_intended,

@@ -24,6 +24,7 @@ COMMANDS = {
     "destinations": "destinations",
     "doctor": "doctor",
     "encryption": "encryption",
+    "export": "export",
     "hold": "hold",
     "import": "offload",
     "keys": "keys",
@@ -36,6 +37,7 @@ COMMANDS = {
     "sync": "sync",
     "transfers": "transfers",
     "verify": "evidence",
+    "verify-export": "export",
     "why-erased": "erased",
 }  # the module of dock_agent.cli that holds each
 

@@ -23,9 +23,10 @@ def show(config: Config, *, as_json: bool) -> None:
     key = load(config.signing_path).public
     pem = key.pem().decode()
     if as_json:
-        print_json({"key": key.id, "pem": pem})
+        print_json({"key": key.id, "fingerprint": key.fingerprint, "pem": pem})
         return
     click.echo(f"Key {key.id}:\n{pem}", nl=False)
+    click.echo(f"Fingerprint, to compare with an export's: {key.fingerprint}")
 
 
 @keys_.command("new")

@@ -72,7 +72,12 @@ class PublicKey:
 
     @property
     def id(self) -> str:
-        return hashlib.sha256(self.raw).hexdigest()[:16]
+        return self.fingerprint[:16]
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the 32 bytes, for people who compare two keys."""
+        return hashlib.sha256(self.raw).hexdigest()
 
     def pem(self) -> bytes:
         """Return the key as SubjectPublicKeyInfo PEM, as openssl reads it."""

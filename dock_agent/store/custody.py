@@ -80,6 +80,16 @@ def lines(conn: sqlite3.Connection, docking: DockingId) -> list[str]:
     return [row["line"] for row in rows]
 
 
+def of_kind(conn: sqlite3.Connection, kind: str) -> list[str]:
+    """Return the lines of a kind that are about the station, oldest first."""
+    rows = conn.execute(
+        "SELECT line FROM custody WHERE docking IS NULL"
+        " AND json_extract(line, '$.kind') = ? ORDER BY seq",
+        (kind,),
+    )
+    return [row["line"] for row in rows]
+
+
 def every(
     conn: sqlite3.Connection, first: int = 1, last: int | None = None
 ) -> Iterator[str]:

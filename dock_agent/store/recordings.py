@@ -31,6 +31,14 @@ def of_file(conn: sqlite3.Connection, file: FileId) -> NewRecording | None:
     return NewRecording(ident, row["name"], row["start"], row["officer"])
 
 
+def files(conn: sqlite3.Connection, recording: RecordingId) -> list[FileId]:
+    """Return the files of a recording; none if there is no such recording."""
+    rows = conn.execute(
+        "SELECT id FROM file WHERE recording = ? ORDER BY id", (recording,)
+    )
+    return [FileId(row["id"]) for row in rows]
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """When a file was last written, and what is known of its recording's files.
