@@ -17,7 +17,7 @@ demo: $(VENV)/.run ## Dock simulated cameras and show the page (ARGS=--once ends
 	$(RUN)dock-agent demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.dev system $(TUS)/node_modules/.package-lock.json ## Set everything up and pass the whole suite (ARGS=tests/unit: a part, no hot-plug)
+test: $(VENV)/.dev $(VENV)/.ascmhl system $(TUS)/node_modules/.package-lock.json ## Set everything up and pass the whole suite (ARGS=tests/unit: a part, no hot-plug)
 	@# A process of its own: umockdev and FUSE deadlock in one.
 	$(if $(ARGS),,@if compgen -G 'tests/udev/test_*.py' > /dev/null; then umockdev-wrapper $(RUN)pytest tests/udev; fi)
 	$(RUN)pytest --ignore=tests/udev --ignore=tests/hardware $(ARGS)
@@ -95,6 +95,12 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 	$(RUN)pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	$(RUN)python -m tools.link
 	@touch $@ $(VENV)/.run
+
+# Its click is older than ours: a virtual environment within ours.
+$(VENV)/.ascmhl: requirements/ascmhl.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)/ascmhl
+	$(VENV)/ascmhl/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/ascmhl.txt
+	@touch $@
 
 # Debian's node is older than the server asks for; it runs there all the same.
 $(TUS)/node_modules/.package-lock.json: $(TUS)/package-lock.json | system

@@ -94,7 +94,7 @@ def export(
     """
     wanted = chosen(conn, order.ids)
     total = sum(len(one.copies) for one in wanted)
-    need = sum(copied.file.size for one in wanted for copied in one.copies)
+    need = sum(copied.file.copy_size for one in wanted for copied in one.copies)
     with room(order.to, need) as root:
         part = _Part(root, order.ascmhl)
         kept = _signed_now(conn, station)

@@ -173,3 +173,17 @@ def test_what_is_encrypted_is_read_again_and_fetched_back_as_it_was(
 
     assert (sound.code, found.code, healed.code) == (0, 20, 0), healed
     assert clip.read_bytes() == was
+
+
+def test_what_is_encrypted_is_exported_as_it_is_and_the_export_is_whole(
+    here: Site, camera: str, tmp_path: Path
+) -> None:
+    done = here.agent("import", camera, *IMPORT).json
+    to = str(tmp_path / "export")
+
+    made = here.agent("export", done["docking"], "--to", to, "--json")
+    checked = here.agent("verify-export", to, "--json")
+
+    assert (made.code, checked.code) == (0, 0), made.err + checked.err
+    names = {path.name for path in Path(to).rglob("data/**/*") if path.is_file()}
+    assert names == {"1.MP4.enc", "1.NMEA.enc", "empty.enc"}
