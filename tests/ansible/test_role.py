@@ -77,6 +77,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         dock_agent_credentials={},
         dock_agent_web={"listen": UNIX, "distance_m": 2.5},
         dock_agent_encryption={"recipients": ["/etc/agency.pub"]},
+        dock_agent_timestamp={"url": "http://time.example/", "ca_file": "/etc/ca.pem"},
+        dock_agent_categories=[{"name": "traffic", "keep_days": 30}],
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return home
@@ -119,21 +121,25 @@ def test_the_example_is_a_configuration_of_ours(example: Path) -> None:
     assert windows == [("mon-fri", "20:00", "06:00"), ("sat,sun", "00:00", "23:59")]
 
 
-def test_encryption_is_asked_for_where_it_is_given_only(
+def test_encryption_stamps_and_categories_are_there_where_they_are_given_only(
     example: Path, odd: Path
 ) -> None:
-    given = configuration(odd).encryption
+    given, plain = configuration(odd), configuration(example)
 
-    assert configuration(example).encryption is None
-    assert given is not None
-    assert given.recipients == ("/etc/agency.pub",)
+    assert (plain.encryption, plain.timestamp, plain.categories) == (None, None, ())
+    assert given.encryption is not None
+    assert given.encryption.recipients == ("/etc/agency.pub",)
+    assert given.timestamp is not None
+    assert given.timestamp.ca_file == "/etc/ca.pem"
+    assert [(c.name, c.keep_days) for c in given.categories] == [("traffic", 30)]
 
 
 def test_every_table_of_the_configuration_has_a_variable(example: Path) -> None:
     given = tomllib.loads((example / "dock-agent.toml").read_text("utf-8"))
 
-    # An empty [encryption] would be none: it is written only where it is given.
-    assert given.keys() == set(Config.__struct_fields__) - {"base", "encryption"}
+    # Empty ones of these would be none: they are written only where they are given.
+    optional = {"base", "encryption", "timestamp", "categories"}
+    assert given.keys() == set(Config.__struct_fields__) - optional
 
 
 def test_what_the_inventory_says_the_program_reads_to_the_letter(odd: Path) -> None:

@@ -53,7 +53,7 @@ function answers() {
   const done = files.filter((name) => state.same.has(name)).length;
   const fine = page ? true : wrong.length ? false : null;
   return [
-    ["Is the list of files signed by the key below?", fine],
+    ["Is the list of files signed by the key above?", fine],
     [page ? `Are these ${count(page.lines.length, "line")} of the custody log in the log `
       + `of ${count(page.told.size, "line")} that the same key signed, and is each `
       + "docking’s chain unbroken?" : "Is the custody log the one that was signed?", fine],
