@@ -39,6 +39,14 @@ DEADLINE = 60.0  # seconds that one file may take
 FOLDERS = 1000  # that tracks are spread over
 ODD_MOST = 200  # sentences kept of one docking
 
+# Modules are found where the agent finds them, whatever its command did to its path.
+BEGIN = """\
+import sys
+sys.path[:] = sys.argv[1:]
+from dock_agent.media.child import main
+main()
+"""
+
 Connect = Callable[[], sqlite3.Connection]
 
 
@@ -78,8 +86,8 @@ class Reader:
     @staticmethod
     def _begin() -> "subprocess.Popen[bytes]":
         # It dies with us by its own doing, and ends when nobody can ask it any more.
-        return subprocess.Popen(
-            [sys.executable, "-m", "dock_agent.media.child"],
+        return subprocess.Popen(  # noqa: S603  our own words
+            [sys.executable, "-sP", "-c", BEGIN, *sys.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -65,7 +65,3 @@ def _write(path: Path, data: bytes) -> None:
     part = path.with_name(path.name + ".part")
     part.write_bytes(data)
     part.replace(path)
-
-
-if __name__ == "__main__":
-    main()
