@@ -713,7 +713,7 @@ def test_a_log_that_was_cut_off_in_the_vault_is_told_of(
     ident = dock(here, config, FIRST)
     assert here.agent("hold", "add", ident, "--by", "A", "--why", "case 7").code == 0
     start(config)
-    last = max((config.vault_path / "custody").glob("*.checkpoint"))
+    last = max((config.vault_path / "custody").rglob("*.checkpoint"))
     for path in (last, last.with_suffix(".jsonl")):
         path.unlink()
     lose(config)
