@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 EVERY = 5.0  # seconds between two looks for something that was sealed
 DEADLINE = 60.0  # seconds that one file may take
 FOLDERS = 1000  # that tracks are spread over
+STEP = 0.5  # seconds between two looks whether it is still wanted
 ODD_MOST = 200  # sentences kept of one docking
 
 # Modules are found where the agent finds them, whatever its command did to its path.
@@ -50,6 +52,10 @@ main()
 Connect = Callable[[], sqlite3.Connection]
 
 
+class Stopped(DockError):
+    """What derives was asked to stop in the midst of a file."""
+
+
 class Reader:
     """Asks a process of its own for each file; ends it when it takes too long."""
 
@@ -57,24 +63,37 @@ class Reader:
         self._deadline = deadline
         self._child: subprocess.Popen[bytes] | None = None
 
-    def ask(self, ask: Ask) -> Answer:
-        """Return the facts of a file, or why there are none."""
+    def ask(self, ask: Ask, stop: threading.Event | None = None) -> Answer:
+        """Return the facts of a file, or why there are none.
+
+        Raises `Stopped` where it is told to stop meanwhile.
+        """
         child = self._child = self._child or self._begin()
         assert child.stdin is not None  # noqa: S101  both were asked for
         assert child.stdout is not None  # noqa: S101
         with suppress(BrokenPipeError):
             child.stdin.write(msgspec.json.encode(ask) + b"\n")
             child.stdin.flush()
-        with selectors.DefaultSelector() as ready:
-            ready.register(child.stdout, selectors.EVENT_READ)
-            if not ready.select(self._deadline):
-                self.end()
-                return Answer(reason=f"it took over {self._deadline:.0f} s")
+        if not self._answers(child.stdout, stop):
+            self.end()
+            return Answer(reason=f"it took over {self._deadline:.0f} s")
         line = child.stdout.readline()
         if not line.endswith(b"\n"):
             self.end()
             return Answer(reason="what reads it died of it")
         return msgspec.json.decode(line, type=Answer)
+
+    def _answers(self, out: IO[bytes], stop: threading.Event | None) -> bool:
+        """Whether an answer comes before the deadline."""
+        with selectors.DefaultSelector() as ready:
+            ready.register(out, selectors.EVENT_READ)
+            for _ in range(round(self._deadline / STEP)):
+                if ready.select(STEP):
+                    return True
+                if stop is not None and stop.is_set():
+                    self.end()
+                    raise Stopped("it is read again next time")
+        return False
 
     def end(self) -> None:
         """End the process, if there is one."""
@@ -127,7 +146,7 @@ class Deriver:
             if stop.is_set():
                 return False
             if source.looked_at is None and is_derived_from(source.stored):
-                self._look(source)
+                self._look(source, stop)
         profile = find(self._ground.profiles, due.camera.partition(":")[0])
         found = odd(self._videos(due.docking, profile), self._ground.zone)
         told = [finding.text for finding in found[:ODD_MOST]]
@@ -139,11 +158,12 @@ class Deriver:
         """End what reads the files."""
         self._reader.end()
 
-    def _look(self, source: Source) -> None:
+    def _look(self, source: Source, stop: threading.Event) -> None:
         folder = self._ground.derived / f"{source.file % FOLDERS:03d}"
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         path = self._ground.vault / source.bag / "data" / source.stored
-        answer = self._reader.ask(Ask(str(path), str(folder / str(source.file))))
+        ask = Ask(str(path), str(folder / str(source.file)))
+        answer = self._reader.ask(ask, stop)
         if answer.gone and not (self._ground.vault / MARKER).is_file():
             raise VaultUnusable(f"{self._ground.vault} is not there just now")
         told = None if answer.facts is None else encode(answer.facts)

@@ -15,7 +15,7 @@ import pytest
 
 from dock_agent.clock import SystemClock
 from dock_agent.config import Config, load
-from dock_agent.deriving import Deriver, Ground, Reader
+from dock_agent.deriving import Deriver, Ground, Reader, Stopped
 from dock_agent.errors import VaultUnusable
 from dock_agent.media.child import Ask
 from dock_agent.store.db import connect
@@ -160,6 +160,15 @@ def test_a_reader_that_hangs_is_ended_and_the_next_file_read(tmp_path: Path) -> 
 
     assert hung.reason == "it took over 3 s"
     assert read.facts is not None
+
+
+def test_an_agent_that_is_stopped_waits_for_no_file(tmp_path: Path) -> None:
+    fifo, stop = tmp_path / "hangs.mp4", threading.Event()
+    os.mkfifo(fifo)
+    stop.set()
+
+    with pytest.raises(Stopped):
+        Reader().ask(Ask(str(fifo), str(tmp_path / "1")), stop)
 
 
 def test_a_reader_that_dies_is_told_of_and_the_next_file_read(tmp_path: Path) -> None:
