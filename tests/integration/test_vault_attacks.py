@@ -39,7 +39,7 @@ class Victim:
 
     def segment(self, ending: str) -> Path:
         """Return the largest file of the log in the vault of this kind."""
-        found = self.vault.glob(f"custody/*.{ending}")
+        found = self.vault.glob(f"custody/*/*.{ending}")
         return max(found, key=lambda path: path.stat().st_size)
 
     def check(self) -> Verified:
