@@ -20,7 +20,7 @@ from dock_agent.bays.machine import (
 )
 from dock_agent.recording import BayName, BayState, CameraId, Colour
 from dock_agent.simulated.clock import ManualClock
-from dock_agent.station import Station
+from dock_agent.station import UNREAD_S, Station
 from support.hands import RecordingHands
 
 ONE, TWO = BayName("1"), BayName("2")
@@ -178,7 +178,7 @@ def test_a_camera_that_nobody_can_identify_in_time_is_a_fault() -> None:
     dock_.saw(sighting(ONE, "a"))
     dock(dock_, TWO, "b", "KT-Z1:2")
 
-    CLOCK.advance(timedelta(seconds=60))
+    CLOCK.advance(timedelta(seconds=UNREAD_S))
     dock_.tidy()
 
     assert (dock_.bays[ONE].state, dock_.bays[ONE].code) == (BayState.FAULT, "D-17")
